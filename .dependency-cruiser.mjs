@@ -1,0 +1,46 @@
+/** Who may import whom: the arrows of the architecture, and no others. */
+const layer = (name, from, to) => ({
+  name,
+  severity: 'error',
+  from: { path: from },
+  to: { path: '^src/', pathNot: to },
+});
+
+export default {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, path: '^src/', pathNot: '^src/cli/main\\.ts$' },
+      to: {},
+    },
+    {
+      name: 'only-declared-dependencies',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-dev', 'unknown', 'undetermined'] },
+    },
+    layer('core-imports-nothing', '^src/core/', '^src/core/'),
+    layer('config-imports-core', '^src/config/', '^src/(core|config)/'),
+    layer('observability-imports-core', '^src/observability/', '^src/(core|observability)/'),
+    layer('engine-imports-core', '^src/engine/', '^src/(core|engine)/'),
+    layer('runtimes-import-core', '^src/runtimes/', '^src/(core|runtimes)/'),
+    layer('transports-import-engine', '^src/transports/', '^src/(core|engine|transports)/'),
+    {
+      name: 'transports-do-not-import-each-other',
+      severity: 'error',
+      from: { path: '^src/transports/(xsf|http)/' },
+      to: { path: '^src/transports/(?!$1/|grpc/server\\.ts$)' },
+    },
+    layer('host-builds-everything', '^src/host\\.ts$', '^src/(core|config|engine|runtimes|transports|observability)/'),
+    layer('cli-imports-host', '^src/cli/', '^src/(cli|config|core|observability)/|^src/host\\.ts$'),
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|build)' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+};

@@ -1,0 +1,56 @@
+/** Every code the loader itself can answer, with the text clients of the original know. */
+const table = {
+  undecodableBody: [10000, 'request body is not valid'],
+  inconvertibleBody: [10001, 'request cannot be converted'],
+  internal: [10002, 'internal error'],
+  invalidOperation: [10003, 'invalid service operation'],
+  unknownHandle: [10008, 'service instance invalid'],
+  invalidInput: [10009, 'input invalid data'],
+  releasedHandle: [10101, 'service instance inactive, already release'],
+  timeout: [10102, 'service exec once request timeout'],
+  duplicateTag: [10105, 'wrapper handle repeat acquire async chan'],
+  // The two 10106 texts belong to one code in the original; the trailing blank is part of the first.
+  outputNotExpected: [10106, 'wrapper output data is nil '],
+  outputTypeMismatch: [10106, 'wrapper output data invalid(key or type)'],
+  pluginCrashed: [10109, 'plugin ended before it answered'],
+  noLicense: [10110, 'service license not enough'],
+  encodeFailed: [10400, 'marshal pb message fail'],
+  malformedInput: [10401, 'malformed request message'],
+  unsupported: [10600, "can't find reg event to exec request"],
+  initFailed: [10901, 'plugin init failed'],
+  finiFailed: [10902, 'plugin fini failed'],
+  execFailed: [10909, 'plugin exec failed'],
+  callbackFailed: [10910, 'plugin callback failed'],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ErrorName = keyof typeof table;
+
+interface Details {
+  readonly message?: string;
+  readonly cause?: unknown;
+  /** The plugin's own code, where the plugin is what failed. */
+  readonly pluginCode?: number;
+}
+
+/** The one error class of the loader. Transports map it to their wire in their `status.ts`. */
+export class AigesError extends Error {
+  override readonly name = 'AigesError';
+  readonly code: number;
+  readonly pluginCode: number | null;
+
+  constructor(kind: ErrorName, details: Details = {}) {
+    super(details.message ?? table[kind][1], details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = table[kind][0];
+    this.pluginCode = details.pluginCode ?? null;
+  }
+
+  /** Turns anything caught into an `AigesError`; what it was stays in `cause` for the log and never reaches a client. */
+  static from(caught: unknown): AigesError {
+    if (caught instanceof AigesError) return caught;
+    return new AigesError('internal', { cause: caught });
+  }
+
+  is(kind: ErrorName): boolean {
+    return this.code === table[kind][0];
+  }
+}

@@ -1,0 +1,32 @@
+import type { Call } from './call.js';
+import type { Frame, StringMap } from './frame.js';
+
+/** What a plugin turned out to be once it was loaded. */
+export interface PluginInfo {
+  readonly kind: string;
+  readonly version: string;
+  readonly capabilities: { readonly once: boolean; readonly stream: boolean; readonly resources: boolean };
+}
+
+/** What a plugin gave back. */
+export interface Output {
+  readonly frames: readonly Frame[];
+  /** Says that the bytes have been copied or sent: the memory behind the frames may go. Idempotent. */
+  release(): void;
+}
+
+/** The port between the engine and a kind of plugin. One runtime runs one plugin. */
+export interface PluginRuntime {
+  /**
+   * Loads and initialises the plugin. Called once.
+   * @throws AigesError `initFailed` with a text that says what to do
+   */
+  start(config: StringMap): Promise<PluginInfo>;
+  /**
+   * Answers one request. Settles when plugin code has really returned, never earlier because of
+   * `call.signal`; the one exception is an asynchronous engine that is told to release abandoned calls.
+   */
+  once(call: Call, frames: readonly Frame[]): Promise<Output>;
+  /** Ends the plugin after the last call. Idempotent. */
+  stop(): Promise<void>;
+}
