@@ -1,0 +1,91 @@
+import type { StringMap } from '../core/frame.js';
+import { escapeControls } from './line.js';
+
+/** Everything the loader was told, checked and complete: nothing below has to supply a default. */
+export interface Config {
+  /** Path of the file, or `<defaults>`. */
+  readonly source: string;
+  readonly grpc: GrpcConfig;
+  /** `null`: no HTTP. */
+  readonly http: HttpConfig | null;
+  readonly limits: LimitsConfig;
+  readonly log: LogConfig;
+  /** Exactly one for now. */
+  readonly services: readonly ServiceConfig[];
+}
+
+export interface GrpcConfig {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** `ip:port` that goes into handles, or `null` to derive it from the socket. */
+  readonly advertise: string | null;
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+  /** Whether someone chose the host; the start line names the key if nobody did. */
+  readonly hostConfigured: boolean;
+}
+
+export interface HttpConfig {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly maxBodyBytes: number;
+}
+
+export interface LimitsConfig {
+  readonly queue: number;
+  readonly onceTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly leasedBytes: number;
+  /** Never 0: derived from the services' permits when the file leaves it open. */
+  readonly threads: number;
+}
+
+export interface LogConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+export interface ServiceConfig {
+  /** Used in the HTTP route and as serviceId. */
+  readonly name: string;
+  /** The HTTP route, such as `/v1/private/svcName`. */
+  readonly route: string;
+  readonly version: string;
+  readonly plugin: NativePluginConfig;
+  /** What `wrapperInit` gets. */
+  readonly pluginConfig: StringMap;
+  readonly maxConcurrent: number;
+  /** Names of request headers that are copied into the parameters; `sid` is always one of them. */
+  readonly headerPass: readonly string[];
+}
+
+export interface NativePluginConfig {
+  readonly kind: 'native';
+  /** Absolute, or relative to the working directory, as given. */
+  readonly path: string;
+  readonly asyncMode: boolean;
+  readonly input: 'auto' | 'copy';
+  readonly output: 'copy' | 'lease';
+  readonly emptyList: 'sentinel' | 'null';
+  readonly abandon: 'release' | 'hold';
+}
+
+/** A config and what its owner should hear about it. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** One line each. */
+  readonly warnings: readonly string[];
+}
+
+/** Says what is wrong with a config: one line per fault, all of them at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[], options?: ErrorOptions) {
+    const lines = faults.map(escapeControls);
+    super(lines.join('\n'), options);
+    this.faults = lines;
+  }
+}

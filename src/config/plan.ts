@@ -1,0 +1,35 @@
+import type { Document } from './document.js';
+import type { Environment } from './overrides.js';
+import type { Report } from './report.js';
+import type { Settings } from './settings.js';
+
+/** All that parsing knows of the world. */
+export interface Surroundings {
+  /** Path of the text, for messages and for files named in it. */
+  readonly source: string;
+  /** The service section; `svcName` when absent. */
+  readonly section?: string | undefined;
+  readonly env?: Environment | undefined;
+  /** `table.key=value`; these win over the environment, which wins over the file. */
+  readonly overrides?: readonly string[] | undefined;
+  /** Text of a file, or `null` when there is none. Throws a ConfigError for one that cannot be read. */
+  readFile(path: string): string | null;
+  readonly cores: number;
+  /** Addresses by network interface. */
+  readonly interfaces: Readonly<Record<string, readonly NetworkAddress[] | undefined>>;
+}
+
+export interface NetworkAddress {
+  readonly family: string;
+  readonly address: string;
+}
+
+/** What a Config is built from once its keys have been checked one by one. */
+export interface Plan {
+  readonly document: Document;
+  readonly settings: Settings;
+  /** Name of the service section. */
+  readonly section: string;
+  readonly surroundings: Surroundings;
+  readonly report: Report;
+}

@@ -1,0 +1,49 @@
+import type { Key, Table } from './key.js';
+import { schema } from './schema.js';
+
+const lineWidth = 110;
+
+/** The text of the default config: every key that is worth setting, with what it does. */
+export function renderDefaultConfig(): string {
+  const tables: readonly Table[] = Object.values(schema);
+  const head = [
+    '# Config of aiges-ts. Keys that are commented out show their default or an example.',
+    '# All keys, those of older files included: docs/configuration.md',
+  ];
+  return `${[head, ...tables.map(renderTable).filter((lines) => lines.length > 0)].map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function renderTable({ name, text, keys, example }: Table): string[] {
+  const shown = Object.entries(keys).filter(([, key]) => key.class === 'live' && key.superseded !== true);
+  const blocks = shown.map(([keyName, key]) => renderKey(keyName, key).join('\n'));
+  if (example !== undefined) blocks.push(`#${example}`);
+  if (blocks.length === 0) return [];
+  return [...comment(text), `[${name}]`, blocks.join('\n\n')];
+}
+
+function renderKey(name: string, key: Key): string[] {
+  const value = key.sample ?? key.kind.show(key.default);
+  return [
+    ...comment(key.text),
+    ...comment(`Type: ${key.kind.name}. Default: ${showDefault(key)}.`),
+    `${key.active === true ? '' : '#'}${name} = ${value}`,
+  ];
+}
+
+/** The default as it would be written, or what it is derived from. */
+export function showDefault(key: Key): string {
+  return key.defaultText ?? key.kind.show(key.default);
+}
+
+function comment(text: string): string[] {
+  const lines: string[] = [];
+  let line = '#';
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > lineWidth) {
+      lines.push(line);
+      line = '#';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
+}

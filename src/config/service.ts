@@ -1,0 +1,105 @@
+import type { NativePluginConfig, ServiceConfig } from './config.js';
+import { quoteName } from './document.js';
+import type { Plan } from './plan.js';
+import { choosePassedHeaders } from './header-pass.js';
+import { choosePluginConfig } from './plugin-config.js';
+import { environment, isSegment, schema } from './schema.js';
+import { suggest } from './suggestion.js';
+
+const { keys } = schema.plugin;
+
+export function buildService(plan: Plan): ServiceConfig {
+  const { settings, section, surroundings, report } = plan;
+  const { mode, version: reportedVersion, numa } = environment;
+  const env = surroundings.env ?? {};
+  checkMode(env[mode.name], plan);
+  if ((env[numa.name] ?? '') !== '') report.warn(numa.name, 'has no effect in this version yet');
+  const name = settings.get(keys.service) ?? section;
+  if (!isSegment(name)) {
+    report.fault(
+      settings.where(keys.service),
+      `the service table's name ${quoteName(name)} cannot be a public name; set one of letters, digits, ".", "_", "~" or "-"`,
+    );
+  }
+  const version = settings.get(keys.version);
+  return {
+    name,
+    route: buildRoute(plan, name, version),
+    version: readVersion(env[reportedVersion.name], plan) ?? version,
+    plugin: buildPlugin(plan),
+    pluginConfig: choosePluginConfig(plan),
+    maxConcurrent: choosePermits(plan),
+    headerPass: choosePassedHeaders(plan),
+  };
+}
+
+function buildPlugin({ settings, report }: Plan): NativePluginConfig {
+  const path = settings.get(keys.path);
+  const language = sourceLanguages.get(/\.\w+$/.exec(path)?.[0] ?? '');
+  if (language !== undefined) {
+    report.fault(
+      settings.where(keys.path),
+      `${language} plugins come with a later version; expected the path of a shared library but found ${JSON.stringify(path)}`,
+    );
+  }
+  return {
+    kind: settings.get(keys.kind),
+    path,
+    asyncMode: settings.get(schema.aiges.keys.asyncMode),
+    input: settings.get(keys.input),
+    output: settings.get(keys.output),
+    emptyList: settings.get(keys.emptyList),
+    abandon: settings.get(keys.abandon),
+  };
+}
+
+const sourceLanguages = new Map([
+  ...['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'].map((ending) => [ending, 'TypeScript'] as const),
+  ['.py', 'Python'],
+]);
+
+const loaderRoutes = ['/healthz', '/readyz'];
+
+function buildRoute({ settings, report }: Plan, name: string, version: string): string {
+  const route = settings.get(keys.route).replaceAll('{version}', version).replaceAll('{service}', name);
+  if (loaderRoutes.includes(route)) {
+    report.fault(settings.where(keys.route), `${route} belongs to the loader itself; choose another`);
+  }
+  return route;
+}
+
+function choosePermits({ settings, surroundings, report }: Plan): number {
+  const { able, max } = schema.fc.keys;
+  if (settings.get(able) === 0) {
+    report.warn(
+      settings.where(able),
+      'ignored: the limit is always on; remove it, and set fc.max to what the engine bears',
+    );
+  }
+  return settings.get(max) ?? 2 * Math.max(1, surroundings.cores);
+}
+
+/** The original's switch between C and Python, which its Docker images set. */
+function checkMode(value: string | undefined, { report }: Plan): void {
+  const { name } = environment.mode;
+  if (value === undefined || value === '' || value === 'c') return;
+  const language = new Map([
+    ['node', 'TypeScript'],
+    ['python', 'Python'],
+  ]).get(value);
+  if (language !== undefined) {
+    report.fault(name, `${language} plugins come with a later version; unset it or set it to c to serve a C engine`);
+    return;
+  }
+  const meant = suggest(value, ['c', 'node', 'python']);
+  const hint = meant === null ? '' : `; did you mean ${meant}?`;
+  report.fault(name, `expected c, node or python but found ${JSON.stringify(value)}${hint}`);
+}
+
+function readVersion(value: string | undefined, { report }: Plan): string | null {
+  if (value === undefined || value === '') return null;
+  if (/\p{Cc}/u.test(value)) {
+    report.fault(environment.version.name, `expected one line of text but found ${JSON.stringify(value)}`);
+  }
+  return value;
+}
