@@ -8,12 +8,17 @@ const table = {
   invalidInput: [10009, 'input invalid data'],
   releasedHandle: [10101, 'service instance inactive, already release'],
   timeout: [10102, 'service exec once request timeout'],
+  cancelled: [10102, 'the client has left'],
   duplicateTag: [10105, 'wrapper handle repeat acquire async chan'],
-  // The two 10106 texts belong to one code in the original; the trailing blank is part of the first.
+  // The 10106 texts belong to one code in the original; the trailing blank is part of the first.
+  invalidDownMethod: [10106, 'invalid downMethod'],
   outputNotExpected: [10106, 'wrapper output data is nil '],
   outputTypeMismatch: [10106, 'wrapper output data invalid(key or type)'],
   pluginCrashed: [10109, 'plugin ended before it answered'],
   noLicense: [10110, 'service license not enough'],
+  // The same code: clients of the serving tier answer it by going to another node.
+  shuttingDown: [10110, 'service is shutting down'],
+  handleInUse: [10110, 'handle is already stored'],
   encodeFailed: [10400, 'marshal pb message fail'],
   malformedInput: [10401, 'malformed request message'],
   unsupported: [10600, "can't find reg event to exec request"],
@@ -28,6 +33,8 @@ export type ErrorName = keyof typeof table;
 interface Details {
   readonly message?: string;
   readonly cause?: unknown;
+  /** What a person needs to mend it, for logs and for wires whose texts are not fixed by existing clients. */
+  readonly detail?: string;
   /** The plugin's own code, where the plugin is what failed. */
   readonly pluginCode?: number;
 }
@@ -35,12 +42,16 @@ interface Details {
 /** The one error class of the loader. Transports map it to their wire in their `status.ts`. */
 export class AigesError extends Error {
   override readonly name = 'AigesError';
+  readonly kind: ErrorName;
   readonly code: number;
+  readonly detail: string | null;
   readonly pluginCode: number | null;
 
   constructor(kind: ErrorName, details: Details = {}) {
     super(details.message ?? table[kind][1], details.cause === undefined ? undefined : { cause: details.cause });
+    this.kind = kind;
     this.code = table[kind][0];
+    this.detail = details.detail ?? null;
     this.pluginCode = details.pluginCode ?? null;
   }
 
@@ -48,9 +59,5 @@ export class AigesError extends Error {
   static from(caught: unknown): AigesError {
     if (caught instanceof AigesError) return caught;
     return new AigesError('internal', { cause: caught });
-  }
-
-  is(kind: ErrorName): boolean {
-    return this.code === table[kind][0];
   }
 }

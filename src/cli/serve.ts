@@ -1,0 +1,105 @@
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
+import type { Command } from 'commander';
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/config.js';
+import { createHost, type Drained, type Host, type Started } from '../host.js';
+import { createLogger } from '../observability/logger.js';
+import { version } from './version.js';
+
+export interface ServeOptions {
+  readonly config?: string;
+  readonly service?: string;
+  readonly set: readonly string[];
+}
+
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .description('load the plugin of a configuration and serve it until SIGTERM or SIGINT')
+    .option('-c, --config <file>', 'configuration file (default: ./aiges.toml if there is one)')
+    .option('-s, --service <section>', 'name of the service section (default: svcName)')
+    .option('--set <section.key=value>', 'override a key of the configuration; may be repeated', collect, [])
+    .action(async (options: ServeOptions) => {
+      await serve(options);
+    });
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+/** Serves until a signal ends the process. Resolves when everything listens and the addresses have been printed. */
+export async function serve(options: ServeOptions): Promise<Started> {
+  // grpc-js writes to the terminal on its own; what matters of it reaches us as an error.
+  setLogVerbosity(logVerbosity.NONE);
+  const { config, warnings } = loadConfig({
+    path: options.config ?? null,
+    ...(options.service === undefined ? {} : { section: options.service }),
+    env: process.env,
+    overrides: options.set,
+  });
+  for (const warning of warnings) process.stderr.write(`aiges-ts: warning: ${warning}\n`);
+
+  const host = createHost(config, { log: createLogger(config.log.level) });
+  // From here on a signal must find its handler: an engine may take minutes to load.
+  const stopped = stopOnSignal(host);
+  const started = await host.start();
+  process.stdout.write(banner(config, started));
+  stopped.arm();
+  return started;
+}
+
+/** The first signal drains, the second ends at once. */
+function stopOnSignal(host: Host): { arm(): void } {
+  let armed = false;
+  let signalled: NodeJS.Signals | null = null;
+  const drain = (signal: NodeJS.Signals): void => {
+    process.stderr.write(`aiges-ts: ${signal}: finishing running calls; a second signal ends at once\n`);
+    host.drain().then(finish, (error: unknown) => {
+      process.stderr.write(`aiges-ts: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.exit(1);
+    });
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // The plugin is still loading: nothing is running that could be lost.
+    if (signalled !== null || !armed) process.exit(128 + (signal === 'SIGINT' ? 2 : 15));
+    signalled = signal;
+    drain(signal);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return {
+    arm: () => {
+      armed = true;
+    },
+  };
+}
+
+function finish({ stuck }: Drained): void {
+  if (stuck > 0) {
+    process.stderr.write(
+      `aiges-ts: ${stuck} call(s) were still inside the plugin when drainTimeout was up; ended without wrapperFini\n`,
+    );
+  }
+  // An engine's own threads may still be there; they must not keep the process.
+  process.exit(stuck > 0 ? 1 : 0);
+}
+
+function banner(config: Config, started: Started): string {
+  const lines = started.services.map(
+    ({ name, plugin }) =>
+      `aiges-ts ${version} serves "${name}" (${plugin.kind} plugin, version ${plugin.version || '?'})`,
+  );
+  lines.push(`  gRPC  ${started.grpc.host}:${started.grpc.port}  /utils.XsfCall/call`);
+  if (started.http !== null) {
+    for (const { route } of started.services) {
+      lines.push(`  HTTP  http://${started.http.host}:${started.http.port}${route}`);
+    }
+  }
+  if (!config.grpc.hostConfigured) {
+    lines.push(
+      '  Only this machine can connect: no host is configured. Set host in the service section to change that.',
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}

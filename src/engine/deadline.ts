@@ -1,0 +1,53 @@
+import { AigesError } from '../core/errors.js';
+
+/** setTimeout fires at once for anything longer. */
+const longestTimer = 2 ** 31 - 1;
+
+export interface Deadline {
+  readonly signal: AbortSignal;
+  /** When the time is up, in milliseconds of `performance.now()`. */
+  readonly at: number;
+  /** Frees the timer and the listener. The signal stays as it is. Idempotent. */
+  close(): void;
+}
+
+/**
+ * One signal for everything that ends a call early: its time, its client, the shutdown.
+ * @param ms time from now, in milliseconds; 0 or less gives an aborted signal; Infinity never aborts
+ * @param expired the reason when the time is up
+ * @param parents abort this one too: with their own reason when that is an `AigesError`, else because the
+ *   client has left
+ */
+export function openDeadline(ms: number, expired: () => AigesError, parents: readonly AbortSignal[]): Deadline {
+  const controller = new AbortController();
+  const at = performance.now() + Math.max(0, ms);
+  let timer: NodeJS.Timeout | undefined;
+  const close = (): void => {
+    clearTimeout(timer);
+    for (const parent of parents) parent.removeEventListener('abort', onParent);
+  };
+  const end = (reason: AigesError): void => {
+    close();
+    controller.abort(reason);
+  };
+  const onParent = (event: Event): void => {
+    end(reasonOf(event.target as AbortSignal));
+  };
+  const aborted = parents.find((parent) => parent.aborted);
+  if (aborted !== undefined) controller.abort(reasonOf(aborted));
+  else if (ms <= 0) controller.abort(expired());
+  else {
+    for (const parent of parents) parent.addEventListener('abort', onParent);
+    if (ms <= longestTimer) {
+      timer = setTimeout(() => {
+        end(expired());
+      }, ms);
+    }
+  }
+  return { signal: controller.signal, at, close };
+}
+
+function reasonOf(signal: AbortSignal): AigesError {
+  const reason: unknown = signal.reason;
+  return reason instanceof AigesError ? reason : new AigesError('cancelled', { cause: reason });
+}

@@ -1,0 +1,151 @@
+import type { Call, ExpectedOutput } from '../core/call.js';
+import { AigesError } from '../core/errors.js';
+import { DataStatus, type Frame } from '../core/frame.js';
+import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
+import type { StringMap } from '../core/frame.js';
+import type { Admission } from './admission.js';
+
+/** The frames of a request, with a hold on the memory behind them. */
+export interface Input {
+  readonly frames: readonly Frame[];
+  /** Called once, when the plugin has returned and its input memory may go. */
+  release(): void;
+}
+
+/** What to do when every permit is taken. */
+export type Busy = 'reject' | 'queue';
+
+export interface ServiceOptions {
+  readonly name: string;
+  readonly version: string;
+  readonly runtime: PluginRuntime;
+  readonly admission: Admission;
+}
+
+/** One plugin behind one admission limit: where every transport sends its calls. */
+export class Service {
+  readonly name: string;
+  readonly version: string;
+  readonly #runtime: PluginRuntime;
+  readonly #admission: Admission;
+
+  constructor(options: ServiceOptions) {
+    this.name = options.name;
+    this.version = options.version;
+    this.#runtime = options.runtime;
+    this.#admission = options.admission;
+  }
+
+  /** @throws AigesError `initFailed` */
+  start(config: StringMap): Promise<PluginInfo> {
+    return this.#runtime.start(config);
+  }
+
+  /** Whether new calls are still taken. */
+  get open(): boolean {
+    return !this.#admission.closed;
+  }
+
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#admission.running, waiting: this.#admission.waiting };
+  }
+
+  /**
+   * Answers one request.
+   * The answer's frames are those of the plugin, checked against `call.expect`; release them when sent.
+   * @throws AigesError the plugin's failure, or the signal's reason as soon as it aborts: the plugin may then
+   *   still be running, and keeps its permit until it has returned
+   */
+  async once(call: Call, input: Input, busy: Busy): Promise<Output> {
+    let running: Promise<Output>;
+    try {
+      call.signal.throwIfAborted();
+      const permit = busy === 'queue' ? await this.#admission.acquire(call.signal) : this.#admission.tryAcquire();
+      running = this.#run(call, input, permit);
+    } catch (error) {
+      input.release();
+      throw AigesError.from(error);
+    }
+    const output = await untilAborted(running, call.signal);
+    try {
+      checkExpected(output.frames, call.expect);
+    } catch (error) {
+      output.release();
+      throw error;
+    }
+    return output;
+  }
+
+  /** Takes nothing new from now on and resolves when the last call has returned. */
+  async drain(): Promise<void> {
+    this.#admission.close();
+    await this.#admission.idle();
+  }
+
+  /** Ends the plugin. Call it after `drain()`. */
+  stop(): Promise<void> {
+    return this.#runtime.stop();
+  }
+
+  async #run(call: Call, input: Input, permit: { release(): void }): Promise<Output> {
+    try {
+      // A call whose client has left while it waited is not worth starting.
+      call.signal.throwIfAborted();
+      return await this.#runtime.once(call, input.frames);
+    } finally {
+      input.release();
+      // Before the answer can be seen, so that a client that sends the next request at once finds it free.
+      permit.release();
+    }
+  }
+}
+
+/** Waits for the plugin, but no longer than the client does; an answer that comes too late is released. */
+function untilAborted(running: Promise<Output>, signal: AbortSignal): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(AigesError.from(signal.reason));
+    };
+    signal.addEventListener('abort', onAbort);
+    running.then(
+      (output) => {
+        signal.removeEventListener('abort', onAbort);
+        if (signal.aborted) output.release();
+        else resolve(output);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', onAbort);
+        reject(AigesError.from(error));
+      },
+    );
+    if (signal.aborted) onAbort();
+  });
+}
+
+function checkExpected(frames: readonly Frame[], expect: readonly ExpectedOutput[] | null): void {
+  if (expect === null) return;
+  for (const frame of frames) {
+    const wanted = expect.find((output) => output.name === frame.key);
+    if (wanted === undefined) {
+      const names = expect.map((output) => `"${output.name}"`).join(', ');
+      throw new AigesError('outputNotExpected', {
+        detail: `the plugin gave output "${frame.key}", the request expects ${names || 'none'}`,
+      });
+    }
+    if (wanted.type !== null && wanted.type !== frame.type) {
+      throw new AigesError('outputTypeMismatch', {
+        detail: `the plugin gave output "${frame.key}" as type ${frame.type}, the request expects type ${wanted.type}`,
+      });
+    }
+  }
+}
+
+/** The status of a whole answer: that of its last frame. */
+export function answerStatus(frames: readonly Frame[]): number {
+  return frames.at(-1)?.status ?? DataStatus.once;
+}
+
+/** The attributes that an output frame carries towards the client, given what the client asked for. */
+export function expectedAttributes(frame: Frame, expect: readonly ExpectedOutput[] | null): StringMap | null {
+  return expect?.find((output) => output.name === frame.key)?.attributes ?? null;
+}

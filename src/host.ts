@@ -1,0 +1,190 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { loadSync } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
+import type { Config, ServiceConfig } from './config/config.js';
+import { AigesError } from './core/errors.js';
+import type { PluginInfo, PluginRuntime } from './core/runtime.js';
+import { Admission } from './engine/admission.js';
+import { Service } from './engine/service.js';
+import type { Logger } from './observability/logger.js';
+import { loadRuntime } from './runtimes/load.js';
+import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
+import { createGrpcJsServer } from './transports/grpc/grpcjs.js';
+import type { Address } from './transports/grpc/server.js';
+import { createHttpServer } from './transports/http/server.js';
+import { serveXsf } from './transports/xsf/server.js';
+
+export interface Host {
+  /**
+   * Loads the plugins, then listens.
+   * @throws AigesError `initFailed` with a text that says what to do; nothing is left running then
+   */
+  start(): Promise<Started>;
+  /** Stops listening, lets running calls finish within `limits.drainTimeout`, ends the plugins. Call it once. */
+  drain(): Promise<Drained>;
+}
+
+export interface Started {
+  readonly grpc: Address;
+  readonly http: Address | null;
+  readonly services: readonly { readonly name: string; readonly route: string; readonly plugin: PluginInfo }[];
+}
+
+export interface Drained {
+  /** Calls that plugin code had not returned from when the time was up; their plugin was not ended. */
+  readonly stuck: number;
+}
+
+export interface HostOptions {
+  readonly log: Logger;
+  /** Makes the runtime of a service; tests put a fake here. */
+  readonly loadRuntime?: (service: ServiceConfig, config: Config, log: Logger) => PluginRuntime;
+}
+
+/** How long an answer that says "shutting down" may take to reach its client before connections are cut. */
+const lastWordsMs = 1000;
+
+/** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
+export function createHost(config: Config, options: HostOptions): Host {
+  const { log } = options;
+  const load = options.loadRuntime ?? loadRuntime;
+  const served = config.services.map((serviceConfig) => ({
+    config: serviceConfig,
+    service: new Service({
+      name: serviceConfig.name,
+      version: serviceConfig.version,
+      runtime: load(serviceConfig, config, log),
+      admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
+    }),
+  }));
+  const [first] = served;
+  if (first === undefined) throw new AigesError('initFailed', { message: 'the configuration names no service' });
+
+  let ready = false;
+  const shutdown = new AbortController();
+  const closing = new AbortController();
+  // Every running call listens to these.
+  setMaxListeners(0, shutdown.signal, closing.signal);
+  const onError = (error: AigesError, context: object): void => {
+    const level = error.code === 10002 ? 'error' : 'info';
+    log[level]({ ...context, code: error.code, detail: error.detail ?? undefined, err: error.cause }, error.message);
+  };
+
+  const grpc = createGrpcJsServer(config.grpc);
+  serveXsf(grpc, {
+    service: first.service,
+    headerPass: first.config.headerPass,
+    advertise: config.grpc.advertise,
+    host: config.grpc.host,
+    shutdown: shutdown.signal,
+    onError,
+  });
+  const health = new HealthImplementation({ '': 'NOT_SERVING', 'utils.XsfCall': 'NOT_SERVING' });
+  const attach = acceptGrpcJsServices(grpc, closing.signal);
+  health.addToServer(attach);
+  describedServices().addToServer(attach);
+
+  const http =
+    config.http === null
+      ? null
+      : createHttpServer({
+          services: served.map(({ service, config: { route, headerPass } }) => ({ service, route, headerPass })),
+          maxBodyBytes: config.http.maxBodyBytes,
+          onceTimeoutMs: config.limits.onceTimeoutMs,
+          ready: () => ready,
+          shutdown: shutdown.signal,
+          onError,
+        });
+
+  const setReady = (state: boolean): void => {
+    ready = state;
+    for (const name of ['', 'utils.XsfCall']) health.setStatus(name, state ? 'SERVING' : 'NOT_SERVING');
+  };
+
+  const listenHttp = async (): Promise<Address | null> => {
+    if (http === null || config.http === null) return null;
+    await http.listen({ host: config.http.host, port: config.http.port });
+    const bound = http.server.address();
+    return {
+      host: config.http.host,
+      port: typeof bound === 'object' && bound !== null ? bound.port : config.http.port,
+    };
+  };
+
+  /** Stops listening and waits for the connections to end, at most `ms` milliseconds. */
+  const stopListening = async (ms: number): Promise<void> => {
+    const cut = setTimeout(() => http?.server.closeAllConnections(), ms);
+    await Promise.all([grpc.drain(ms), http?.close()]);
+    clearTimeout(cut);
+  };
+
+  return {
+    async start() {
+      const plugins: { name: string; route: string; plugin: PluginInfo }[] = [];
+      try {
+        for (const { service, config: serviceConfig } of served) {
+          const plugin = await service.start(serviceConfig.pluginConfig);
+          plugins.push({ name: service.name, route: serviceConfig.route, plugin });
+        }
+        const grpcAddress = await listening(grpc.listen(config.grpc), 'gRPC', config.grpc);
+        const httpAddress = await listening(listenHttp(), 'HTTP', config.http);
+        setReady(true);
+        return { grpc: grpcAddress, http: httpAddress, services: plugins };
+      } catch (error) {
+        await stopListening(0);
+        for (const { service } of served) await service.stop();
+        throw error;
+      }
+    },
+
+    async drain() {
+      const limit = config.limits.drainTimeoutMs;
+      setReady(false);
+      closing.abort();
+      const timeUp = setTimeout(() => {
+        shutdown.abort(new AigesError('shuttingDown'));
+      }, limit);
+      const end = new AbortController();
+      // A call can outlive its connection, and a connection its last call: wait for both, but not for ever.
+      await Promise.race([
+        Promise.all([...served.map(({ service }) => service.drain()), stopListening(limit + lastWordsMs)]),
+        delay(limit + lastWordsMs, undefined, { signal: end.signal }).catch(() => undefined),
+      ]);
+      end.abort();
+      clearTimeout(timeUp);
+      const stuck = served.reduce((sum, { service }) => sum + service.load.running, 0);
+      if (stuck === 0) for (const { service } of served) await service.stop();
+      return { stuck };
+    },
+  };
+}
+
+function describedServices(): ReflectionService {
+  const ours = ['xsf.proto', 'loader.proto'].map((file) => fileURLToPath(new URL(`../proto/${file}`, import.meta.url)));
+  return new ReflectionService(loadSync([...ours, healthProto]));
+}
+
+async function listening<T>(listen: Promise<T>, what: string, address: Address | null): Promise<T> {
+  try {
+    return await listen;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const where = `${address?.host ?? ''}:${String(address?.port ?? '')}`;
+    const why =
+      code === 'EADDRINUSE'
+        ? 'the port is in use; choose another one, or 0 for any free one'
+        : code === 'EADDRNOTAVAIL'
+          ? 'this machine does not have that address'
+          : code === 'EACCES'
+            ? 'not permitted; ports below 1024 need a privileged user'
+            : String((error as Error).message);
+    const key = what === 'HTTP' ? '[http].listen' : 'host and port of the service section';
+    throw new AigesError('initFailed', {
+      message: `cannot listen for ${what} on ${where}: ${why} (${key})`,
+      cause: error,
+    });
+  }
+}

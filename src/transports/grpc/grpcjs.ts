@@ -1,0 +1,218 @@
+import { toUSVString } from 'node:util';
+import * as grpcjs from '@grpc/grpc-js';
+import {
+  type Address,
+  type GrpcCall,
+  GrpcError,
+  type GrpcServer,
+  GrpcStatus,
+  type GrpcStream,
+  type Message,
+  type Metadata,
+  type Reply,
+} from './server.js';
+
+export interface GrpcJsOptions {
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+}
+
+/** Handlers get the raw bytes of a message and return raw bytes: decoding is the services' business. */
+const identity = (bytes: Buffer): Buffer => bytes;
+
+type UnaryCall = grpcjs.ServerUnaryCall<Buffer, Buffer>;
+type DuplexCall = grpcjs.ServerDuplexStream<Buffer, Buffer>;
+interface Connection {
+  readonly peer: Address | null;
+  readonly local: Address | null;
+}
+
+/** The `GrpcServer` port on grpc-js's own server. It joins the chunks of a reply once. */
+export function createGrpcJsServer(options: GrpcJsOptions): GrpcServer {
+  // A handler sees the peer's address but not ours; an interceptor sees both, and shares the metadata object with it.
+  const connections = new WeakMap<grpcjs.Metadata, Connection>();
+  const server = new grpcjs.Server({
+    'grpc.max_receive_message_length': options.maxReceiveBytes,
+    'grpc.max_send_message_length': options.maxSendBytes,
+    interceptors: [
+      (_method, call) =>
+        new grpcjs.ServerInterceptingCall(call, {
+          start: (next) => {
+            next({
+              onReceiveMetadata: (metadata, pass) => {
+                connections.set(metadata, connectionOf(call));
+                pass(metadata);
+              },
+            });
+          },
+        }),
+    ],
+  });
+
+  return {
+    unary(path, handler) {
+      const handle: grpcjs.handleUnaryCall<Buffer, Buffer> = (call, callback) => {
+        const trailers: Trailers = { value: null };
+        handler(unaryCall(call, connections, trailers)).then(
+          (reply) => {
+            callback(null, takeBytes(reply), trailers.value ?? undefined);
+          },
+          (error: unknown) => {
+            callback(statusOf(error, trailers.value));
+          },
+        );
+      };
+      server.register(path, handle, identity, identity, 'unary');
+    },
+
+    stream(path, handler) {
+      const handle: grpcjs.handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+        void pump(call, handler, connections);
+      };
+      server.register(path, handle, identity, identity, 'bidi');
+    },
+
+    async listen(address) {
+      const port = await new Promise<number>((resolve, reject) => {
+        const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+        server.bindAsync(`${host}:${address.port}`, grpcjs.ServerCredentials.createInsecure(), (error, bound) => {
+          if (error === null) resolve(bound);
+          else reject(withSystemCode(error));
+        });
+      });
+      return { host: address.host, port };
+    },
+
+    drain(ms) {
+      return new Promise((resolve) => {
+        const cut = setTimeout(() => {
+          server.forceShutdown();
+        }, ms);
+        server.tryShutdown(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+interface Trailers {
+  value: grpcjs.Metadata | null;
+}
+
+function unaryCall(call: UnaryCall, connections: WeakMap<grpcjs.Metadata, Connection>, trailers: Trailers): GrpcCall {
+  return { ...callContext(call, connections, trailers), message: messageOf(call.request) };
+}
+
+function callContext(
+  call: UnaryCall | DuplexCall,
+  connections: WeakMap<grpcjs.Metadata, Connection>,
+  trailers: Trailers,
+): Omit<GrpcCall, 'message'> {
+  const controller = new AbortController();
+  // Also emitted after an answer has gone out, when nobody listens any more.
+  call.on('cancelled', () => {
+    controller.abort(new GrpcError(GrpcStatus.cancelled, 'the client cancelled the call, left, or ran out of time'));
+  });
+  const connection = connections.get(call.metadata);
+  return {
+    metadata: fromGrpcJs(call.metadata),
+    peer: connection?.peer ?? null,
+    local: connection?.local ?? null,
+    signal: controller.signal,
+    sendMetadata: (metadata) => {
+      call.sendMetadata(toGrpcJs(metadata));
+    },
+    setTrailers: (metadata) => {
+      trailers.value = toGrpcJs(metadata);
+    },
+  };
+}
+
+async function pump(
+  call: DuplexCall,
+  handler: (stream: GrpcStream) => AsyncIterable<Reply>,
+  connections: WeakMap<grpcjs.Metadata, Connection>,
+): Promise<void> {
+  const trailers: Trailers = { value: null };
+  const messages = async function* (): AsyncIterable<Message> {
+    // Plain iteration would destroy both directions of the call when the client has sent its last message.
+    const received = call.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    for await (const bytes of received) yield messageOf(bytes);
+  };
+  const context = callContext(call, connections, trailers);
+  try {
+    for await (const reply of handler({ ...context, messages: messages() })) {
+      if (context.signal.aborted) {
+        reply.release?.();
+        return;
+      }
+      if (!call.write(takeBytes(reply))) await drained(call);
+    }
+    call.end(trailers.value ?? undefined);
+  } catch (error) {
+    if (!context.signal.aborted) call.emit('error', statusOf(error, trailers.value));
+  }
+}
+
+function drained(call: DuplexCall): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      call.off('drain', done);
+      call.off('close', done);
+      resolve();
+    };
+    call.on('drain', done);
+    call.on('close', done);
+  });
+}
+
+/** grpc-js leaves a message to the garbage collector: holding a reference is all it takes. */
+function messageOf(bytes: Buffer): Message {
+  return { bytes, retain: () => undefined, release: () => undefined };
+}
+
+function takeBytes(reply: Reply): Buffer {
+  const bytes = Buffer.concat(reply.chunks);
+  reply.release?.();
+  return bytes;
+}
+
+function statusOf(error: unknown, trailers: grpcjs.Metadata | null): grpcjs.ServerErrorResponse {
+  const known = error instanceof GrpcError;
+  // Header values are percent-encoded by grpc-js, which throws on half a surrogate pair.
+  const details = toUSVString(known ? error.message : 'internal error');
+  const metadata = trailers ?? new grpcjs.Metadata();
+  if (known) metadata.merge(toGrpcJs(error.metadata));
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the port's numbers are those of grpc-js's enum
+  const code = (known ? error.status : GrpcStatus.unknown) as grpcjs.status;
+  return Object.assign(new Error(details), { code, details, metadata });
+}
+
+function fromGrpcJs(metadata: grpcjs.Metadata): Metadata {
+  return new Map(Object.keys(metadata.getMap()).map((key) => [key, metadata.get(key)]));
+}
+
+function toGrpcJs(metadata: Metadata): grpcjs.Metadata {
+  const out = new grpcjs.Metadata();
+  for (const [key, values] of metadata) {
+    for (const value of values) out.add(key, typeof value === 'string' ? value : Buffer.from(value));
+  }
+  return out;
+}
+
+function connectionOf(call: grpcjs.ServerInterceptingCallInterface): Connection {
+  const { remoteAddress, remotePort, localAddress, localPort } = call.getConnectionInfo();
+  return { peer: addressOf(remoteAddress, remotePort), local: addressOf(localAddress, localPort) };
+}
+
+function addressOf(host: string | undefined, port: number | undefined): Address | null {
+  return host === undefined || port === undefined ? null : { host, port };
+}
+
+/** grpc-js reports a failed bind as text; the code in it is what callers can act on. */
+function withSystemCode(error: Error): Error {
+  const code = /\b(E[A-Z]{3,})\b/.exec(error.message)?.[1];
+  return code === undefined ? error : Object.assign(new Error(error.message, { cause: error }), { code });
+}

@@ -1,0 +1,26 @@
+import type { AigesError, ErrorName } from '../../core/errors.js';
+
+/** What is not listed failed on our side: 500. */
+const statuses: Partial<Record<ErrorName, number>> = {
+  undecodableBody: 400,
+  inconvertibleBody: 400,
+  invalidInput: 400,
+  malformedInput: 400,
+  outputNotExpected: 400,
+  outputTypeMismatch: 400,
+  timeout: 504,
+  // Nobody is there to read it; the number is what proxies log.
+  cancelled: 499,
+  noLicense: 429,
+  shuttingDown: 503,
+  unsupported: 501,
+};
+
+export function httpStatus(error: AigesError): number {
+  return statuses[error.kind] ?? 500;
+}
+
+/** Seconds after which a refused client may try again; null when trying again does not help. */
+export function retryAfter(error: AigesError): number | null {
+  return error.kind === 'noLicense' || error.kind === 'shuttingDown' ? 1 : null;
+}

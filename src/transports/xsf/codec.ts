@@ -1,0 +1,349 @@
+import protobuf from 'protobufjs/minimal.js';
+import type { ExpectedOutput } from '../../core/call.js';
+import type { AigesError } from '../../core/errors.js';
+import { emptyMap, type Frame, type StringMap } from '../../core/frame.js';
+
+const { Reader, Writer } = protobuf;
+type Reader = protobuf.Reader;
+type Writer = protobuf.Writer;
+
+/** What the loader reads of a `utils.ReqData`. */
+export interface Envelope {
+  readonly op: string;
+  /** The client's handle, empty to ask for a new one. */
+  readonly handle: string;
+  readonly param: StringMap;
+  /** A serialized `protocol.LoaderInput`, a view on the message; empty when there is none. */
+  readonly body: Uint8Array;
+}
+
+/** A `protocol.LoaderInput`. */
+export interface LoaderInput {
+  readonly serviceId: string;
+  readonly once: boolean;
+  readonly headers: StringMap;
+  readonly params: StringMap;
+  readonly expect: readonly ExpectedOutput[];
+  /** Views on the message. */
+  readonly frames: readonly Frame[];
+  /** A payload came without its meta, and so without a name. */
+  readonly missingMeta: boolean;
+}
+
+/** The outer part of an answer. */
+export interface ReplyEnvelope {
+  readonly handle: string;
+  /** "ip:port" of this server, which clients send back on the calls that follow. */
+  readonly peerAddress: string;
+  /** Set only for errors that send the client to another node. */
+  readonly error: AigesError | null;
+}
+
+export interface LoaderOutput {
+  readonly serviceId: string;
+  readonly error: AigesError | null;
+  readonly status: number;
+  readonly payloads: readonly Payload[];
+}
+
+export interface Payload {
+  readonly frame: Frame;
+  readonly attributes: StringMap;
+}
+
+/** @throws Error when the bytes are not a `utils.ReqData` */
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  const reader = Reader.create(bytes);
+  let op = '';
+  let handle = '';
+  let body: Uint8Array | null = null;
+  const param = new Map<string, string>();
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    switch (tag) {
+      case field(1, lengthDelimited):
+        op = readString(reader);
+        break;
+      case field(2, lengthDelimited):
+        handle = readHandle(reader, handle);
+        break;
+      case field(3, lengthDelimited):
+        readEntry(reader, param);
+        break;
+      case field(4, lengthDelimited):
+        // Further elements are skipped, as clients know it.
+        if (body === null) body = readBody(reader);
+        else reader.skipType(lengthDelimited);
+        break;
+      default:
+        skip(reader, tag);
+    }
+  }
+  return { op, handle, param, body: body ?? new Uint8Array(0) };
+}
+
+/** @throws Error when the bytes are not a `protocol.LoaderInput` */
+export function decodeLoaderInput(bytes: Uint8Array): LoaderInput {
+  const reader = Reader.create(bytes);
+  let serviceId = '';
+  let state = 0;
+  let missingMeta = false;
+  const headers = new Map<string, string>();
+  const params = new Map<string, string>();
+  const expect: ExpectedOutput[] = [];
+  const frames: Frame[] = [];
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    switch (tag) {
+      case field(1, lengthDelimited):
+        serviceId = readString(reader);
+        break;
+      case field(3, varint):
+        state = reader.int32();
+        break;
+      case field(4, lengthDelimited):
+        readEntry(reader, headers);
+        break;
+      case field(5, lengthDelimited):
+        readEntry(reader, params);
+        break;
+      case field(6, lengthDelimited): {
+        const meta = readMeta(reader, null);
+        expect.push({ name: meta.name, type: meta.type, attributes: meta.attributes });
+        break;
+      }
+      case field(7, lengthDelimited): {
+        const frame = readPayload(reader);
+        if (frame === null) missingMeta = true;
+        else frames.push(frame);
+        break;
+      }
+      default:
+        skip(reader, tag);
+    }
+  }
+  return { serviceId, once: state === 1, headers, params, expect, frames, missingMeta };
+}
+
+/**
+ * Encodes a `utils.ResData` around a `protocol.LoaderOutput`, without copying large payloads.
+ * @returns the message in pieces, to be sent in order; payload pieces are the frames' own memory
+ */
+export function encodeReply(envelope: ReplyEnvelope, output: LoaderOutput | null): Uint8Array[] {
+  const head = Writer.create();
+  if (envelope.error !== null) {
+    head.uint32(field(1, varint)).int32(envelope.error.code);
+    head.uint32(field(2, lengthDelimited)).string(envelope.error.message);
+  }
+  head.uint32(field(3, lengthDelimited)).fork();
+  if (envelope.handle !== '') head.uint32(field(2, lengthDelimited)).string(envelope.handle);
+  writeEntry(head, 3, 'PeerAddr', envelope.peerAddress);
+  head.ldelim();
+  if (output === null) return [head.finish()];
+
+  // A length stands before everything it counts, so the inner parts are laid out first.
+  const start = Writer.create();
+  writeOutputStart(start, output);
+  const payloads = output.payloads.map((payload) => ({ header: payloadHeader(payload), data: payload.frame.data }));
+  const outputLength = payloads.reduce((sum, { header, data }) => sum + header.length + data.length, start.len);
+
+  const chunks = new Chunks();
+  head.uint32(field(5, lengthDelimited));
+  if (outputLength === 0) head.uint32(0);
+  else
+    head
+      .uint32(1 + varintLength(outputLength) + outputLength)
+      .uint32(field(1, lengthDelimited))
+      .uint32(outputLength);
+  chunks.push(head.finish());
+  chunks.push(start.finish());
+  for (const { header, data } of payloads) {
+    chunks.push(header);
+    chunks.push(data);
+  }
+  return chunks.finish();
+}
+
+/** From this size on a payload is sent from where it lies; below it a copy is cheaper than a chunk of its own. */
+const ownChunk = 16 * 1024;
+
+class Chunks {
+  readonly #chunks: Uint8Array[] = [];
+  #small: Uint8Array[] = [];
+
+  push(part: Uint8Array): void {
+    if (part.length < ownChunk) this.#small.push(part);
+    else {
+      this.#join();
+      this.#chunks.push(part);
+    }
+  }
+
+  finish(): Uint8Array[] {
+    this.#join();
+    return this.#chunks;
+  }
+
+  #join(): void {
+    if (this.#small.length > 0) this.#chunks.push(Buffer.concat(this.#small));
+    this.#small = [];
+  }
+}
+
+function writeOutputStart(writer: Writer, output: LoaderOutput): void {
+  if (output.serviceId !== '') writer.uint32(field(1, lengthDelimited)).string(output.serviceId);
+  if (output.error !== null) {
+    writer.uint32(field(2, varint)).int32(output.error.code);
+    writer.uint32(field(3, lengthDelimited)).string(output.error.message);
+  }
+  if (output.status !== 0) writer.uint32(field(4, varint)).int32(output.status);
+}
+
+/** Everything of a `Payload` in its `LoaderOutput` that comes before the data bytes. */
+function payloadHeader({ frame, attributes }: Payload): Uint8Array {
+  const meta = Writer.create();
+  meta.uint32(field(1, lengthDelimited)).fork();
+  if (frame.key !== '') meta.uint32(field(1, lengthDelimited)).string(frame.key);
+  if (frame.type !== 0) meta.uint32(field(2, varint)).int32(frame.type);
+  for (const [key, value] of attributes) writeEntry(meta, 3, key, value);
+  meta.ldelim();
+  const dataLength = frame.data.length;
+  const dataHeader = dataLength === 0 ? 0 : 1 + varintLength(dataLength);
+  const header = Writer.create();
+  header.uint32(field(5, lengthDelimited)).uint32(meta.len + dataHeader + dataLength);
+  const parts = [header.finish(), meta.finish()];
+  if (dataLength > 0) {
+    parts.push(Writer.create().uint32(field(2, lengthDelimited)).uint32(dataLength).finish());
+  }
+  return Buffer.concat(parts);
+}
+
+const varint = 0;
+const lengthDelimited = 2;
+
+function field(number: number, wireType: number): number {
+  return (number << 3) | wireType;
+}
+
+function varintLength(value: number): number {
+  return Math.max(1, Math.ceil((32 - Math.clz32(value)) / 7));
+}
+
+function skip(reader: Reader, tag: number): void {
+  // Field 0 does not exist: what looks like it is not protobuf.
+  if (tag >>> 3 === 0) throw new RangeError('illegal tag 0');
+  reader.skipType(tag & 7);
+}
+
+/** @returns the end of the message that starts here, which must lie within the reader's bytes */
+function messageEnd(reader: Reader): number {
+  const length = reader.uint32();
+  const end = reader.pos + length;
+  if (end > reader.len) throw new RangeError(`message of ${length} bytes at offset ${reader.pos} ends beyond the data`);
+  return end;
+}
+
+function finishAt(reader: Reader, end: number): void {
+  if (reader.pos !== end) throw new RangeError(`field at offset ${reader.pos} ends beyond its message`);
+}
+
+/** protobufjs cuts a string that runs beyond the data short; we refuse it. */
+function readString(reader: Reader): string {
+  const start = reader.pos;
+  messageEnd(reader);
+  reader.pos = start;
+  return reader.string();
+}
+
+function readHandle(reader: Reader, before: string): string {
+  let handle = before;
+  const end = messageEnd(reader);
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === field(2, lengthDelimited)) handle = readString(reader);
+    else skip(reader, tag);
+  }
+  finishAt(reader, end);
+  return handle;
+}
+
+function readBody(reader: Reader): Uint8Array {
+  let body: Uint8Array = new Uint8Array(0);
+  const end = messageEnd(reader);
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === field(1, lengthDelimited)) body = reader.bytes();
+    else skip(reader, tag);
+  }
+  finishAt(reader, end);
+  return body;
+}
+
+function readEntry(reader: Reader, map: Map<string, string>): void {
+  let key = '';
+  let value = '';
+  const end = messageEnd(reader);
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === field(1, lengthDelimited)) key = readString(reader);
+    else if (tag === field(2, lengthDelimited)) value = readString(reader);
+    else skip(reader, tag);
+  }
+  finishAt(reader, end);
+  map.set(key, value);
+}
+
+function writeEntry(writer: Writer, number: number, key: string, value: string): void {
+  writer.uint32(field(number, lengthDelimited)).fork();
+  writer.uint32(field(1, lengthDelimited)).string(key);
+  writer.uint32(field(2, lengthDelimited)).string(value);
+  writer.ldelim();
+}
+
+interface Meta {
+  name: string;
+  type: number;
+  readonly attributes: Map<string, string>;
+}
+
+/** Reads a `MetaDesc`; one that comes in several pieces is merged, as protobuf has it. */
+function readMeta(reader: Reader, before: Meta | null): Meta {
+  const meta = before ?? { name: '', type: 0, attributes: new Map<string, string>() };
+  const end = messageEnd(reader);
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === field(1, lengthDelimited)) meta.name = readString(reader);
+    else if (tag === field(2, varint)) meta.type = reader.int32();
+    else if (tag === field(3, lengthDelimited)) readEntry(reader, meta.attributes);
+    else skip(reader, tag);
+  }
+  finishAt(reader, end);
+  return meta;
+}
+
+/** @returns null when the payload has no meta */
+function readPayload(reader: Reader): Frame | null {
+  let meta: Meta | null = null;
+  let data: Uint8Array = new Uint8Array(0);
+  const end = messageEnd(reader);
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag === field(1, lengthDelimited)) meta = readMeta(reader, meta);
+    else if (tag === field(2, lengthDelimited)) data = reader.bytes();
+    else skip(reader, tag);
+  }
+  finishAt(reader, end);
+  if (meta === null) return null;
+  return {
+    key: meta.name,
+    data,
+    type: meta.type,
+    status: decimal(meta.attributes.get('status')),
+    desc: meta.attributes.size === 0 ? emptyMap : meta.attributes,
+  };
+}
+
+/** Attributes are strings; one that is not a decimal number counts as 0. */
+function decimal(text: string | undefined): number {
+  return text !== undefined && /^[+-]?\d{1,9}$/.test(text) ? Number(text) : 0;
+}

@@ -1,0 +1,61 @@
+import { AigesError } from '../../core/errors.js';
+import type { Address } from '../grpc/server.js';
+
+/** How many ended handles are still told apart from ones that never were. */
+const remembered = 1000;
+
+/** The service handles of this process: which are in use, which were lately. */
+export class Handles {
+  #counter = 0;
+  readonly #startedAt: number;
+  readonly #now: () => number;
+  readonly #live = new Set<string>();
+  // A Set keeps insertion order: the first one is the oldest.
+  readonly #released = new Set<string>();
+
+  /** @param now milliseconds, monotonic */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#startedAt = now();
+  }
+
+  get live(): number {
+    return this.#live.size;
+  }
+
+  /**
+   * Makes a handle that no other call of this process has or had. Clients take it apart: they dial the address
+   * in it for the calls that follow.
+   * @param address IPv4 and port under which clients reach this process
+   * @returns 26 characters: version 0, IPv4 as 8 hex digits, port as 4, a counter as 6, seconds since start as 7
+   */
+  create(address: Address): string {
+    this.#counter++;
+    const seconds = Math.floor((this.#now() - this.#startedAt) / 1000);
+    const ip = address.host.split('.').map((byte) => hex(Number(byte), 2));
+    return `0${ip.join('')}${hex(address.port, 4)}${hex(this.#counter, 6)}${hex(seconds, 7)}`;
+  }
+
+  /** @throws AigesError `handleInUse` */
+  open(handle: string): void {
+    if (this.#live.has(handle)) throw new AigesError('handleInUse', { message: `handle:${handle} is already stored` });
+    this.#live.add(handle);
+    this.#released.delete(handle);
+  }
+
+  release(handle: string): void {
+    if (!this.#live.delete(handle)) return;
+    this.#released.add(handle);
+    const [oldest] = this.#released;
+    if (this.#released.size > remembered && oldest !== undefined) this.#released.delete(oldest);
+  }
+
+  /** The answer to a call that names a handle which is not in use. */
+  absent(handle: string): AigesError {
+    return new AigesError(this.#released.has(handle) ? 'releasedHandle' : 'unknownHandle');
+  }
+}
+
+function hex(value: number, width: number): string {
+  return value.toString(16).padStart(width, '0');
+}

@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AigesError } from '../../../src/core/errors.js';
+import { Admission, type Permit } from '../../../src/engine/admission.js';
+
+const never = new AbortController().signal;
+
+describe('Admission', () => {
+  it('refuses at once when every permit is taken and the caller does not wait', () => {
+    const admission = new Admission({ permits: 1, queue: 5 });
+    admission.tryAcquire();
+    expect(() => admission.tryAcquire()).toThrow('service license not enough');
+  });
+
+  it('refuses a caller who would wait when the queue is full, and says how full it is', async () => {
+    const admission = new Admission({ permits: 1, queue: 1 });
+    admission.tryAcquire();
+    void admission.acquire(never);
+    await expect(admission.acquire(never)).rejects.toMatchObject({
+      code: 10110,
+      message: 'service license not enough: 1 running, 1 waiting',
+    });
+  });
+
+  it("rejects a waiting caller with its signal's reason and gives its place in the queue away", async () => {
+    const admission = new Admission({ permits: 1, queue: 1 });
+    const permit = admission.tryAcquire();
+    const leaving = new AbortController();
+    const refused = expect(admission.acquire(leaving.signal)).rejects.toMatchObject({ kind: 'timeout' });
+    leaving.abort(new AigesError('timeout'));
+    await refused;
+    const next = admission.acquire(never);
+    permit.release();
+    await expect(next).resolves.toBeDefined();
+  });
+
+  it('refuses everyone after it was closed, those who wait included', async () => {
+    const admission = new Admission({ permits: 1, queue: 1 });
+    admission.tryAcquire();
+    const waiting = expect(admission.acquire(never)).rejects.toMatchObject({ kind: 'shuttingDown' });
+    admission.close();
+    await waiting;
+    expect(() => admission.tryAcquire()).toThrow('shutting down');
+    await expect(admission.acquire(never)).rejects.toMatchObject({ kind: 'shuttingDown' });
+  });
+
+  it('is idle once the last permit is back', async () => {
+    const admission = new Admission({ permits: 2, queue: 0 });
+    const permits = [admission.tryAcquire(), admission.tryAcquire()];
+    admission.close();
+    let idle = false;
+    const wait = admission.idle().then(() => (idle = true));
+    permits[0]?.release();
+    await Promise.resolve();
+    expect(idle).toBe(false);
+    permits[1]?.release();
+    await wait;
+    expect(idle).toBe(true);
+  });
+
+  it('counts a permit that is released twice once', () => {
+    const admission = new Admission({ permits: 2, queue: 0 });
+    const permit = admission.tryAcquire();
+    admission.tryAcquire();
+    permit.release();
+    permit.release();
+    expect(admission.running).toBe(1);
+  });
+
+  it('never lets more run than permitted, never leaves a permit idle, and serves in order', async () => {
+    const operations = fc.array(fc.constantFrom('acquire', 'release', 'leave'), { maxLength: 200 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 0, max: 4 }),
+        operations,
+        async (permits, queue, steps) => {
+          const admission = new Admission({ permits, queue });
+          const held: Permit[] = [];
+          const order: number[] = [];
+          const waiting: { id: number; leave: AbortController }[] = [];
+          let id = 0;
+          for (const step of steps) {
+            if (step === 'acquire') {
+              const mine = id++;
+              const leave = new AbortController();
+              const full = admission.running === permits && admission.waiting === queue;
+              waiting.push({ id: mine, leave });
+              const drop = (): void => {
+                const index = waiting.findIndex((entry) => entry.id === mine);
+                if (index >= 0) waiting.splice(index, 1);
+              };
+              admission.acquire(leave.signal).then((permit) => {
+                drop();
+                held.push(permit);
+                order.push(mine);
+              }, drop);
+              await settle();
+              if (full) expect(waiting.some((entry) => entry.id === mine)).toBe(false);
+            } else if (step === 'release') held.shift()?.release();
+            else waiting.at(-1)?.leave.abort(new AigesError('timeout'));
+            await settle();
+            expect(admission.running).toBe(held.length);
+            expect(admission.running).toBeLessThanOrEqual(permits);
+            expect(admission.waiting).toBe(waiting.length);
+            if (admission.waiting > 0) expect(admission.running).toBe(permits);
+          }
+          expect(order).toEqual(order.toSorted((a, b) => a - b));
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+}

@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import type { Call } from '../../../src/core/call.js';
+import { AigesError } from '../../../src/core/errors.js';
+import { DataType, emptyMap, type Frame } from '../../../src/core/frame.js';
+import { Admission } from '../../../src/engine/admission.js';
+import { type Input, Service } from '../../../src/engine/service.js';
+import { FakeRuntime, gate, textFrame } from '../../fixtures/fake-runtime.js';
+
+function callWith(changes: Partial<Call> = {}): Call {
+  return {
+    sid: 'sid',
+    tag: 'tag',
+    params: emptyMap,
+    resourceIds: [],
+    expect: null,
+    signal: new AbortController().signal,
+    deadline: Infinity,
+    ...changes,
+  };
+}
+
+class CountedInput implements Input {
+  readonly frames: readonly Frame[] = [textFrame('in', 'x')];
+  released = 0;
+  release(): void {
+    this.released++;
+  }
+}
+
+function serviceOn(runtime: FakeRuntime, limits = { permits: 1, queue: 1 }): Service {
+  return new Service({ name: 'test', version: 'v1', runtime, admission: new Admission(limits) });
+}
+
+const result = { name: 'result', type: DataType.text, attributes: emptyMap };
+
+describe('Service.once', () => {
+  it('does not start a call whose time is up, and lets its input go', async () => {
+    const runtime = new FakeRuntime(() => []);
+    const input = new CountedInput();
+    const signal = AbortSignal.abort(new AigesError('timeout'));
+    await expect(serviceOn(runtime).once(callWith({ signal }), input, 'reject')).rejects.toMatchObject({ code: 10102 });
+    expect(runtime.calls).toBe(0);
+    expect(input.released).toBe(1);
+  });
+
+  it('refuses a call beyond the permits, and lets its input go', async () => {
+    const hold = gate<readonly Frame[]>();
+    const service = serviceOn(new FakeRuntime(() => hold.promise));
+    const running = service.once(callWith(), new CountedInput(), 'reject');
+    const input = new CountedInput();
+    await expect(service.once(callWith(), input, 'reject')).rejects.toMatchObject({ code: 10110 });
+    expect(input.released).toBe(1);
+    hold.open([]);
+    await running;
+  });
+
+  it("passes the plugin's failure on and frees the permit", async () => {
+    const service = serviceOn(
+      new FakeRuntime(() => {
+        throw new AigesError('execFailed', { message: 'bad picture;code=7', pluginCode: 7 });
+      }),
+    );
+    const input = new CountedInput();
+    await expect(service.once(callWith(), input, 'reject')).rejects.toMatchObject({ code: 10909, pluginCode: 7 });
+    expect(service.load.running).toBe(0);
+    expect(input.released).toBe(1);
+  });
+
+  it('hides what a runtime threw that is no error of ours', async () => {
+    const service = serviceOn(
+      new FakeRuntime(() => {
+        throw new TypeError('secret');
+      }),
+    );
+    await expect(service.once(callWith(), new CountedInput(), 'reject')).rejects.toMatchObject({
+      code: 10002,
+      message: 'internal error',
+    });
+  });
+
+  it('gives up when the signal aborts but keeps permit and input until the plugin has returned', async () => {
+    const hold = gate<readonly Frame[]>();
+    const runtime = new FakeRuntime(() => hold.promise);
+    const service = serviceOn(runtime);
+    const client = new AbortController();
+    const input = new CountedInput();
+    const call = service.once(callWith({ signal: client.signal }), input, 'reject');
+    client.abort(new AigesError('timeout'));
+    await expect(call).rejects.toMatchObject({ kind: 'timeout' });
+    expect(service.load.running).toBe(1);
+    expect(input.released).toBe(0);
+    hold.open([textFrame('result', 'late')]);
+    await service.drain();
+    expect(service.load.running).toBe(0);
+    expect(input.released).toBe(1);
+    expect(runtime.outputsAlive).toBe(0);
+  });
+
+  it('has freed the permit by the time the answer can be seen', async () => {
+    const service = serviceOn(new FakeRuntime(() => []), { permits: 1, queue: 0 });
+    for (let round = 0; round < 100; round++) {
+      await service.once(callWith(), new CountedInput(), 'reject');
+      expect(service.load.running).toBe(0);
+    }
+  });
+
+  it('refuses an output that the request does not expect and releases it', async () => {
+    const runtime = new FakeRuntime(() => [textFrame('other', 'x')]);
+    const call = callWith({ expect: [result] });
+    await expect(serviceOn(runtime).once(call, new CountedInput(), 'reject')).rejects.toMatchObject({
+      code: 10106,
+      message: 'wrapper output data is nil ',
+      detail: 'the plugin gave output "other", the request expects "result"',
+    });
+    expect(runtime.outputsAlive).toBe(0);
+  });
+
+  it('refuses an output of another type than the request insists on', async () => {
+    const runtime = new FakeRuntime(() => [textFrame('result', 'x', { type: DataType.image })]);
+    const call = callWith({ expect: [result] });
+    await expect(serviceOn(runtime).once(call, new CountedInput(), 'reject')).rejects.toMatchObject({
+      code: 10106,
+      message: 'wrapper output data invalid(key or type)',
+    });
+  });
+
+  it("takes the plugin's type when the request leaves it open", async () => {
+    const runtime = new FakeRuntime(() => [textFrame('result', 'x', { type: DataType.image })]);
+    const call = callWith({ expect: [{ ...result, type: null }] });
+    const output = await serviceOn(runtime).once(call, new CountedInput(), 'reject');
+    expect(output.frames).toHaveLength(1);
+    output.release();
+    expect(runtime.outputsAlive).toBe(0);
+  });
+
+  it('lets a waiting call run when the one before it is done', async () => {
+    const hold = gate<readonly Frame[]>();
+    const runtime: FakeRuntime = new FakeRuntime((_call, frames) => (runtime.calls === 1 ? hold.promise : frames));
+    const service = serviceOn(runtime);
+    const first = service.once(callWith(), new CountedInput(), 'queue');
+    const second = service.once(callWith(), new CountedInput(), 'queue');
+    await Promise.resolve();
+    expect(service.load).toEqual({ running: 1, waiting: 1 });
+    hold.open([]);
+    await Promise.all([first, second]);
+    expect(runtime.calls).toBe(2);
+  });
+
+  it('takes nothing new while it drains', async () => {
+    const service = serviceOn(new FakeRuntime(() => []));
+    await service.drain();
+    expect(service.open).toBe(false);
+    await expect(service.once(callWith(), new CountedInput(), 'queue')).rejects.toMatchObject({ kind: 'shuttingDown' });
+  });
+});

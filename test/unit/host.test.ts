@@ -1,0 +1,124 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { AigesError } from '../../src/core/errors.js';
+import type { Frame } from '../../src/core/frame.js';
+import { createHost } from '../../src/host.js';
+import { createLogger } from '../../src/observability/logger.js';
+import { FakeRuntime, gate, textFrame } from '../fixtures/fake-runtime.js';
+import { type RunningHost, startHost, testConfig } from '../fixtures/host.js';
+import { callXsf, onceRequest } from '../fixtures/xsf-client.js';
+
+const echo = (_call: unknown, frames: readonly Frame[]): Frame[] =>
+  frames.map((frame) => textFrame('result', Buffer.from(frame.data).toString()));
+
+let running: RunningHost | null = null;
+
+async function start(runtime: FakeRuntime, limits: { drainTimeoutMs?: number } = {}): Promise<RunningHost> {
+  running = await startHost({ runtime, limits });
+  return running;
+}
+
+afterEach(() => {
+  running?.client.close();
+  running = null;
+});
+
+const post = (loader: RunningHost, body = '{}'): Promise<Response> =>
+  fetch(`${loader.httpUrl}/v1/private/svc`, { method: 'POST', body });
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('createHost', () => {
+  it.each(['grpc', 'http'] as const)(
+    'names port and key when the %s port is in use, and ends what it started',
+    async (which) => {
+      const taken = createServer();
+      await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+      const { port } = taken.address() as AddressInfo;
+      const runtime = new FakeRuntime(echo);
+      const config = testConfig({});
+      const changed = { ...config, [which]: { ...config[which], port } };
+      const host = createHost(changed, { log: createLogger('silent'), loadRuntime: () => runtime });
+      await expect(host.start()).rejects.toThrow(`127.0.0.1:${port}: the port is in use`);
+      expect(runtime.stopped).toBe(1);
+      await new Promise((resolve) => taken.close(resolve));
+    },
+  );
+
+  it('passes on why the plugin could not be loaded, and does not listen', async () => {
+    const runtime = new FakeRuntime(echo);
+    runtime.start = () => Promise.reject(new AigesError('initFailed', { message: 'no weights;code=5' }));
+    const host = createHost(testConfig({}), { log: createLogger('silent'), loadRuntime: () => runtime });
+    await expect(host.start()).rejects.toThrow('no weights;code=5');
+  });
+
+  it('serves the same plugin over gRPC and HTTP', async () => {
+    const loader = await start(new FakeRuntime(echo));
+    const grpc = await callXsf(loader.client, onceRequest());
+    expect(Buffer.from(grpc.output?.pl[0]?.data ?? []).toString()).toBe('hello');
+    const http = await post(loader, JSON.stringify({ payload: { input: { text: 'aGVsbG8=' } } }));
+    expect(await http.json()).toMatchObject({ payload: { result: { text: 'hello' } } });
+    await loader.stop();
+  });
+
+  it('runs two loaders in one process', async () => {
+    const one = await startHost({ runtime: new FakeRuntime(() => [textFrame('result', 'one')]) });
+    const two = await startHost({ runtime: new FakeRuntime(() => [textFrame('result', 'two')]) });
+    const answers = await Promise.all([one, two].map((loader) => callXsf(loader.client, onceRequest())));
+    expect(answers.map(({ output }) => Buffer.from(output?.pl[0]?.data ?? []).toString())).toEqual(['one', 'two']);
+    await Promise.all([one.stop(), two.stop()]);
+  });
+
+  it('finishes running calls on both transports, refuses new ones, and ends the plugin after the last', async () => {
+    const hold = gate();
+    const runtime: FakeRuntime = new FakeRuntime(async (_call, frames) => {
+      await hold.promise;
+      expect(runtime.stopped).toBe(0);
+      return echo(null, frames);
+    });
+    const loader = await start(runtime);
+    const grpc = callXsf(loader.client, onceRequest());
+    const http = post(loader);
+    await until(() => runtime.calls === 2);
+    const drained = loader.host.drain();
+    expect((await callXsf(loader.client, onceRequest())).output?.code ?? 'gone').not.toBe(0);
+    hold.open();
+    expect((await grpc).output).toMatchObject({ code: 0 });
+    expect((await http).status).toBe(200);
+    expect(await drained).toEqual({ stuck: 0 });
+    expect(runtime.stopped).toBe(1);
+    await expect(post(loader)).rejects.toThrow('fetch failed');
+  });
+
+  it('answers calls that outlive the drain with "shutting down", and ends the plugin once they have returned', async () => {
+    const runtime = new FakeRuntime(
+      (call) =>
+        new Promise((_resolve, reject) => {
+          call.signal.addEventListener('abort', () => {
+            reject(call.signal.reason as AigesError);
+          });
+        }),
+    );
+    const loader = await start(runtime, { drainTimeoutMs: 20 });
+    const grpc = callXsf(loader.client, onceRequest());
+    const http = post(loader);
+    await until(() => runtime.calls === 2);
+    expect(await loader.host.drain()).toEqual({ stuck: 0 });
+    expect((await grpc).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
+    expect((await http).status).toBe(503);
+    expect(runtime.stopped).toBe(1);
+  });
+
+  it('reports calls that plugin code never returned from and leaves the plugin alone', async () => {
+    const runtime = new FakeRuntime(() => new Promise(() => undefined));
+    const loader = await start(runtime, { drainTimeoutMs: 20 });
+    const grpc = callXsf(loader.client, onceRequest());
+    await until(() => runtime.calls === 1);
+    expect(await loader.host.drain()).toEqual({ stuck: 1 });
+    expect((await grpc).output).toMatchObject({ code: 10110 });
+    expect(runtime.stopped).toBe(0);
+  });
+});
