@@ -41,7 +41,7 @@ export interface Drained {
 export interface HostOptions {
   readonly log: Logger;
   /** Makes the runtime of a service; tests put a fake here. */
-  readonly loadRuntime?: (service: ServiceConfig, config: Config, log: Logger) => PluginRuntime;
+  readonly loadRuntime?: (service: ServiceConfig) => PluginRuntime;
 }
 
 /** How long an answer that says "shutting down" may take to reach its client before connections are cut. */
@@ -50,13 +50,25 @@ const lastWordsMs = 1000;
 /** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
 export function createHost(config: Config, options: HostOptions): Host {
   const { log } = options;
-  const load = options.loadRuntime ?? loadRuntime;
+  const load =
+    options.loadRuntime ??
+    (({ plugin }: ServiceConfig) =>
+      loadRuntime(plugin, {
+        maxThreads: config.limits.threads,
+        leasedBytes: config.limits.leasedBytes,
+        onMeter: (tag, key, count) => {
+          log.info({ tag, key, count }, 'meter');
+        },
+        onTrace: (tag, key, value) => {
+          log.info({ tag, key, value }, 'trace');
+        },
+      }));
   const served = config.services.map((serviceConfig) => ({
     config: serviceConfig,
     service: new Service({
       name: serviceConfig.name,
       version: serviceConfig.version,
-      runtime: load(serviceConfig, config, log),
+      runtime: load(serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
     }),
   }));
@@ -180,7 +192,7 @@ async function listening<T>(listen: Promise<T>, what: string, address: Address |
           ? 'this machine does not have that address'
           : code === 'EACCES'
             ? 'not permitted; ports below 1024 need a privileged user'
-            : String((error as Error).message);
+            : (error as Error).message;
     const key = what === 'HTTP' ? '[http].listen' : 'host and port of the service section';
     throw new AigesError('initFailed', {
       message: `cannot listen for ${what} on ${where}: ${why} (${key})`,

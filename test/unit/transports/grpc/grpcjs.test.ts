@@ -6,7 +6,6 @@ import {
   GrpcError,
   type GrpcServer,
   GrpcStatus,
-  type Message,
   type Reply,
 } from '../../../../src/transports/grpc/server.js';
 import { gate } from '../../../fixtures/fake-runtime.js';
@@ -137,7 +136,7 @@ describe('the gRPC server on grpc-js', () => {
   it('ends a stream with the status that its handler threw', async () => {
     server.stream('/a.B/c', (stream) => {
       return (async function* (): AsyncIterable<Reply> {
-        for await (const message of stream.messages as AsyncIterable<Message>) {
+        for await (const message of stream.messages) {
           yield { chunks: [message.bytes] };
           throw new GrpcError(GrpcStatus.resourceExhausted, 'enough');
         }

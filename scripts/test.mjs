@@ -1,0 +1,112 @@
+// Runs every check and every test that this machine can run, and names what it cannot.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const reports = join(root, 'build-tests', 'reports');
+const results = [];
+const missing = [];
+
+process.chdir(root);
+rmSync(reports, { recursive: true, force: true });
+mkdirSync(reports, { recursive: true });
+
+check('types', 'tsc', ['-p', 'tsconfig.json', '--noEmit']);
+check('lint', 'eslint', ['.']);
+check('formatting', 'prettier', ['--check', '--log-level', 'warn', '.']);
+check('imports', 'depcruise', ['--config', '.dependency-cruiser.mjs', 'src']);
+if (needs('clang-format', 'clang-format')) {
+  check('C and C++ formatting', 'clang-format', ['--dry-run', '--Werror', ...cFiles()]);
+}
+check('build of the command line', 'npm', ['run', '--silent', 'build:ts']);
+check('build of the addon', 'npm', ['run', '--silent', 'build:native']);
+check('build of the demo engine', 'make', ['-s', '-C', 'demo/digits']);
+
+const gtest = existsSync('/usr/include/gtest/gtest.h');
+if (!gtest) missing.push(['native tests and sanitizers', 'libgtest-dev']);
+native('plain', '');
+if (gtest) {
+  native('asan', 'address,undefined');
+  native('tsan', 'thread');
+}
+check('tests of the demo engine', 'make', ['-s', '-C', 'demo/digits', 'check']);
+check('tests of the demo engine, sanitized', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=1']);
+
+const vitestReport = join(reports, 'vitest.json');
+run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`]);
+count('vitest', vitestReport, ({ numPassedTests, numFailedTests, numFailedTestSuites, testResults }) => ({
+  passed: numPassedTests,
+  // A file that fails to load has failed without a test of its own.
+  failed: Math.max(
+    numFailedTests,
+    testResults.filter(({ status }) => status === 'failed').length,
+    numFailedTestSuites ? 1 : 0,
+  ),
+}));
+
+summarize();
+
+/** A step that passes or fails as a whole. */
+function check(name, command, args) {
+  const ok = run(command, args);
+  results.push({ name, passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
+}
+
+/** Builds the fixture engines and, where GoogleTest is installed, builds and runs the native tests. */
+function native(variant, sanitize) {
+  const dir = join('build-tests', variant);
+  const built =
+    run('cmake', ['-S', '.', '-B', dir, '-DAIGES_TESTS=ON', `-DAIGES_SANITIZE=${sanitize}`, '--log-level=WARNING']) &&
+    run('cmake', ['--build', dir, '--parallel', '2', '--', '--quiet']);
+  results.push({ name: `native build, ${variant}`, passed: built ? 1 : 0, failed: built ? 0 : 1 });
+  if (!built || !gtest) return;
+  const report = join(reports, `native-${variant}.json`);
+  run(join(dir, 'core_tests'), ['--gtest_brief=1', `--gtest_output=json:${report}`]);
+  count(`native tests, ${variant}`, report, ({ tests, failures }) => ({ passed: tests - failures, failed: failures }));
+}
+
+function count(name, report, read) {
+  // No report means that the runner itself died.
+  const counts = existsSync(report) ? read(JSON.parse(readFileSync(report, 'utf8'))) : { passed: 0, failed: 1 };
+  results.push({ name, ...counts });
+}
+
+function run(command, args) {
+  process.stdout.write(`\n> ${command} ${args.length > 8 ? `${args.slice(0, 8).join(' ')} …` : args.join(' ')}\n`);
+  const path = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
+  const { status, error } = spawnSync(command, args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PATH: path },
+  });
+  if (error) process.stdout.write(`${command}: ${error.message}\n`);
+  return status === 0;
+}
+
+function needs(command, debianPackage) {
+  const found = spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+  if (!found) missing.push([command, debianPackage]);
+  return found;
+}
+
+function cFiles() {
+  return ['native', 'demo', 'test']
+    .flatMap((dir) => readdirSync(dir, { recursive: true }).map((file) => join(dir, file)))
+    .filter((file) => /\.(c|cc|h)$/.test(file));
+}
+
+function summarize() {
+  process.stdout.write('\n');
+  for (const { name, passed, failed } of results) {
+    process.stdout.write(`${failed > 0 ? 'FAILED' : 'ok    '}  ${name}: ${passed} passed, ${failed} failed\n`);
+  }
+  if (missing.length > 0) {
+    const list = missing.map(([what, debianPackage]) => `${what} (Debian package ${debianPackage})`).join(', ');
+    process.stdout.write(`Not run, because it is not installed: ${list}\n`);
+  }
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed > 0 ? 1 : 0;
+}

@@ -1,0 +1,14 @@
+import type { PluginRuntime } from '../core/runtime.js';
+import { createNativeRuntime, type NativeOptions } from './native/index.js';
+
+/** What to run, by kind. */
+export type PluginChoice = { readonly kind: 'native' } & Required<
+  Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon'>
+>;
+
+export type RuntimeSurroundings = Required<Pick<NativeOptions, 'maxThreads' | 'leasedBytes' | 'onMeter' | 'onTrace'>>;
+
+/** The one place that knows which kinds of plugins there are. */
+export function loadRuntime(plugin: PluginChoice, surroundings: RuntimeSurroundings): PluginRuntime {
+  return createNativeRuntime({ ...plugin, ...surroundings });
+}
