@@ -70,6 +70,8 @@ export function createHost(config: Config, options: HostOptions): Host {
       version: serviceConfig.version,
       runtime: load(serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
+      // Engines declare nothing yet: the inputs of a stream are those that were seen.
+      streams: { ...serviceConfig.streams, inputs: null },
     }),
   }));
   const [first] = served;
@@ -89,6 +91,8 @@ export function createHost(config: Config, options: HostOptions): Host {
   serveXsf(grpc, {
     service: first.service,
     headerPass: first.config.headerPass,
+    ttlMs: first.config.streams.ttlMs,
+    rollMs: first.config.streams.rollMs,
     advertise: config.grpc.advertise,
     host: config.grpc.host,
     shutdown: shutdown.signal,

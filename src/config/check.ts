@@ -51,7 +51,9 @@ function checkKeys(section: Section, tables: Tables, settings: Settings, report:
       if (table.open === undefined) report.fault(entry.where, explainUnknownKey(key, section, tables));
     } else if (spec.class === 'live') {
       const value = spec.kind.read(entry);
-      if (value instanceof Refusal) report.fault(entry.where, value.reason);
+      if (value instanceof Refusal && spec.tolerant === true) {
+        report.warn(entry.where, `${value.reason}; the default is used, ${spec.kind.show(spec.default)}`);
+      } else if (value instanceof Refusal) report.fault(entry.where, value.reason);
       else settings.set(spec, value, entry.where);
     } else if (!quiet && !isInert(spec, entry.value)) {
       if (spec.class === 'platform') platform.push(key);

@@ -58,6 +58,19 @@ export interface ServiceConfig {
   readonly maxConcurrent: number;
   /** Names of request headers that are copied into the parameters; `sid` is always one of them. */
   readonly headerPass: readonly string[];
+  readonly streams: StreamsConfig;
+}
+
+export interface StreamsConfig {
+  /** Idle time after which a session ends, and the interval of the search for such ones. */
+  readonly ttlMs: number;
+  readonly rollMs: number;
+  /** Whether results are read while input is still coming. */
+  readonly realTime: boolean;
+  /** How long a session waits for a missing packet. */
+  readonly gapMs: number;
+  /** Packets of one session that may wait. */
+  readonly maxPackets: number;
 }
 
 export interface NativePluginConfig {

@@ -22,6 +22,8 @@ interface Extras {
   readonly superseded?: boolean;
   /** What the warning about the key says instead of the usual sentence. */
   readonly note?: string;
+  /** Old files hold values of a wrong type here, for which the original took the default: so do we, with a warning. */
+  readonly tolerant?: boolean;
   /** Values that ask for nothing, and therefore need no warning. */
   readonly inert?: readonly Scalar[];
 }

@@ -1,4 +1,4 @@
-import type { NativePluginConfig, ServiceConfig } from './config.js';
+import type { NativePluginConfig, ServiceConfig, StreamsConfig } from './config.js';
 import { quoteName } from './document.js';
 import type { Plan } from './plan.js';
 import { choosePassedHeaders } from './header-pass.js';
@@ -30,6 +30,17 @@ export function buildService(plan: Plan): ServiceConfig {
     pluginConfig: choosePluginConfig(plan),
     maxConcurrent: choosePermits(plan),
     headerPass: choosePassedHeaders(plan),
+    streams: buildStreams(plan),
+  };
+}
+
+function buildStreams({ settings }: Plan): StreamsConfig {
+  return {
+    ttlMs: settings.get(schema.fc.keys.ttl),
+    rollMs: settings.get(schema.fc.keys.roll),
+    realTime: settings.get(schema.aiges.keys.realTimeRlt),
+    gapMs: settings.get(schema.limits.keys.gap),
+    maxPackets: settings.get(schema.limits.keys.packets),
   };
 }
 

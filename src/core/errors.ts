@@ -24,6 +24,10 @@ const table = {
   unsupported: [10600, "can't find reg event to exec request"],
   initFailed: [10901, 'plugin init failed'],
   finiFailed: [10902, 'plugin fini failed'],
+  createFailed: [10905, 'plugin create failed'],
+  destroyFailed: [10906, 'plugin destroy failed'],
+  writeFailed: [10907, 'plugin write failed'],
+  readFailed: [10908, 'plugin read failed'],
   execFailed: [10909, 'plugin exec failed'],
   callbackFailed: [10910, 'plugin callback failed'],
 } as const satisfies Record<string, readonly [number, string]>;

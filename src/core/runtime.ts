@@ -27,6 +27,33 @@ export interface PluginRuntime {
    * `call.signal`; the one exception is an asynchronous engine that is told to release abandoned calls.
    */
   once(call: Call, frames: readonly Frame[]): Promise<Output>;
+  /**
+   * Opens a stream. Settles like `once`.
+   * @throws AigesError `createFailed`; there is nothing to close then
+   */
+  open(call: Call): Promise<RuntimeSession>;
   /** Ends the plugin after the last call. Idempotent. */
   stop(): Promise<void>;
+}
+
+/** One stream inside a plugin. Its owner waits for each `write` before the next and calls `close` exactly when done. */
+export interface RuntimeSession {
+  /**
+   * Hands over one packet of input. Settles when plugin code has really returned.
+   * @throws AigesError `writeFailed`
+   */
+  write(frames: readonly Frame[], options: WriteOptions): Promise<void>;
+  /**
+   * The results as the plugin gives them; ends after one that holds a final frame, and when the session is closed.
+   * To be iterated once.
+   * @throws AigesError `readFailed` or `callbackFailed`
+   */
+  results(): AsyncIterable<Output>;
+  /** Ends the stream, after the last call on it has returned. Settles when the plugin has let go. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /** Every input of the stream has ended with this packet. */
+  readonly last: boolean;
 }

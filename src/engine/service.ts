@@ -1,16 +1,11 @@
-import type { Call, ExpectedOutput } from '../core/call.js';
+import type { Call } from '../core/call.js';
 import { AigesError } from '../core/errors.js';
-import { DataStatus, type Frame } from '../core/frame.js';
+import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
-import type { StringMap } from '../core/frame.js';
 import type { Admission } from './admission.js';
-
-/** The frames of a request, with a hold on the memory behind them. */
-export interface Input {
-  readonly frames: readonly Frame[];
-  /** Called once, when the plugin has returned and its input memory may go. */
-  release(): void;
-}
+import { checkExpected } from './expect.js';
+import type { Input } from './input.js';
+import { Session, type SessionOptions } from './session.js';
 
 /** What to do when every permit is taken. */
 export type Busy = 'reject' | 'queue';
@@ -20,6 +15,7 @@ export interface ServiceOptions {
   readonly version: string;
   readonly runtime: PluginRuntime;
   readonly admission: Admission;
+  readonly streams: Pick<SessionOptions, 'gapMs' | 'maxPackets' | 'realTime' | 'inputs'>;
 }
 
 /** One plugin behind one admission limit: where every transport sends its calls. */
@@ -28,12 +24,14 @@ export class Service {
   readonly version: string;
   readonly #runtime: PluginRuntime;
   readonly #admission: Admission;
+  readonly #streams: ServiceOptions['streams'];
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
     this.version = options.version;
     this.#runtime = options.runtime;
     this.#admission = options.admission;
+    this.#streams = options.streams;
   }
 
   /** @throws AigesError `initFailed` */
@@ -42,7 +40,7 @@ export class Service {
   }
 
   /** Whether new calls are still taken. */
-  get open(): boolean {
+  get accepting(): boolean {
     return !this.#admission.closed;
   }
 
@@ -68,12 +66,26 @@ export class Service {
     }
     const output = await untilAborted(running, call.signal);
     try {
-      checkExpected(output.frames, call.expect);
+      checkExpected(output.frames, call.expect, 'outputNotExpected');
     } catch (error) {
       output.release();
       throw error;
     }
     return output;
+  }
+
+  /**
+   * Opens a stream. The session begins at once; what fails, fails in it.
+   * @throws AigesError `noLicense`
+   */
+  open(call: SessionOptions['call'], firstNumber: number): Session {
+    return new Session({
+      ...this.#streams,
+      call,
+      firstNumber,
+      runtime: this.#runtime,
+      permit: this.#admission.tryAcquire(),
+    });
   }
 
   /** Takes nothing new from now on and resolves when the last call has returned. */
@@ -122,30 +134,7 @@ function untilAborted(running: Promise<Output>, signal: AbortSignal): Promise<Ou
   });
 }
 
-function checkExpected(frames: readonly Frame[], expect: readonly ExpectedOutput[] | null): void {
-  if (expect === null) return;
-  for (const frame of frames) {
-    const wanted = expect.find((output) => output.name === frame.key);
-    if (wanted === undefined) {
-      const names = expect.map((output) => `"${output.name}"`).join(', ');
-      throw new AigesError('outputNotExpected', {
-        detail: `the plugin gave output "${frame.key}", the request expects ${names || 'none'}`,
-      });
-    }
-    if (wanted.type !== null && wanted.type !== frame.type) {
-      throw new AigesError('outputTypeMismatch', {
-        detail: `the plugin gave output "${frame.key}" as type ${frame.type}, the request expects type ${wanted.type}`,
-      });
-    }
-  }
-}
-
 /** The status of a whole answer: that of its last frame. */
 export function answerStatus(frames: readonly Frame[]): number {
   return frames.at(-1)?.status ?? DataStatus.once;
-}
-
-/** The attributes that an output frame carries towards the client, given what the client asked for. */
-export function expectedAttributes(frame: Frame, expect: readonly ExpectedOutput[] | null): StringMap | null {
-  return expect?.find((output) => output.name === frame.key)?.attributes ?? null;
 }

@@ -3,7 +3,8 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { AigesError } from '../../core/errors.js';
 import type { Output } from '../../core/runtime.js';
 import { openDeadline } from '../../engine/deadline.js';
-import { answerStatus, expectedAttributes, type Service } from '../../engine/service.js';
+import { expectedAttributes } from '../../engine/expect.js';
+import { answerStatus, type Service } from '../../engine/service.js';
 import { decodeOnce, encodeError, encodeOnce, type OnceRequest } from './codec.js';
 import { httpStatus, retryAfter } from './status.js';
 

@@ -28,6 +28,8 @@ export interface LoaderInput {
   readonly frames: readonly Frame[];
   /** A payload came without its meta, and so without a name. */
   readonly missingMeta: boolean;
+  /** Number of the packet in its stream. */
+  readonly syncId: number;
 }
 
 /** The outer part of an answer. */
@@ -88,6 +90,7 @@ export function decodeLoaderInput(bytes: Uint8Array): LoaderInput {
   let serviceId = '';
   let state = 0;
   let missingMeta = false;
+  let syncId = 0;
   const headers = new Map<string, string>();
   const params = new Map<string, string>();
   const expect: ExpectedOutput[] = [];
@@ -118,11 +121,14 @@ export function decodeLoaderInput(bytes: Uint8Array): LoaderInput {
         else frames.push(frame);
         break;
       }
+      case field(8, varint):
+        syncId = reader.int32();
+        break;
       default:
         skip(reader, tag);
     }
   }
-  return { serviceId, once: state === 1, headers, params, expect, frames, missingMeta };
+  return { serviceId, once: state === 1, headers, params, expect, frames, missingMeta, syncId };
 }
 
 /**

@@ -4,12 +4,12 @@ import type { Address } from '../grpc/server.js';
 /** How many ended handles are still told apart from ones that never were. */
 const remembered = 1000;
 
-/** The service handles of this process: which are in use, which were lately. */
-export class Handles {
+/** The service handles of this process: what is behind those in use, and which were used lately. */
+export class Handles<T> {
   #counter = 0;
   readonly #startedAt: number;
   readonly #now: () => number;
-  readonly #live = new Set<string>();
+  readonly #live = new Map<string, T>();
   // A Set keeps insertion order: the first one is the oldest.
   readonly #released = new Set<string>();
 
@@ -19,8 +19,9 @@ export class Handles {
     this.#startedAt = now();
   }
 
-  get live(): number {
-    return this.#live.size;
+  /** Handles in use and what is behind them. */
+  get live(): ReadonlyMap<string, T> {
+    return this.#live;
   }
 
   /**
@@ -37,12 +38,25 @@ export class Handles {
   }
 
   /** @throws AigesError `handleInUse` */
-  open(handle: string): void {
+  checkFree(handle: string): void {
     if (this.#live.has(handle)) throw new AigesError('handleInUse', { message: `handle:${handle} is already stored` });
-    this.#live.add(handle);
+  }
+
+  /** @throws AigesError `handleInUse` */
+  open(handle: string, value: T): void {
+    this.checkFree(handle);
+    this.#live.set(handle, value);
     this.#released.delete(handle);
   }
 
+  /** @throws AigesError `releasedHandle` or `unknownHandle` */
+  find(handle: string): T {
+    const value = this.#live.get(handle);
+    if (value !== undefined) return value;
+    throw new AigesError(this.#released.has(handle) ? 'releasedHandle' : 'unknownHandle');
+  }
+
+  /** Ends the use of a handle and remembers it for a while. */
   release(handle: string): void {
     if (!this.#live.delete(handle)) return;
     this.#released.add(handle);
@@ -50,9 +64,9 @@ export class Handles {
     if (this.#released.size > remembered && oldest !== undefined) this.#released.delete(oldest);
   }
 
-  /** The answer to a call that names a handle which is not in use. */
-  absent(handle: string): AigesError {
-    return new AigesError(this.#released.has(handle) ? 'releasedHandle' : 'unknownHandle');
+  /** Ends the use of a handle as if it had never been. */
+  forget(handle: string): void {
+    this.#live.delete(handle);
   }
 }
 

@@ -1,9 +1,12 @@
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
+import { DataStatus } from '../../core/frame.js';
 import type { Output } from '../../core/runtime.js';
-import { openDeadline } from '../../engine/deadline.js';
-import { answerStatus, expectedAttributes, type Service } from '../../engine/service.js';
-import type { Address, GrpcCall, GrpcServer, Reply } from '../grpc/server.js';
+import { type Deadline, openDeadline } from '../../engine/deadline.js';
+import { expectedAttributes } from '../../engine/expect.js';
+import type { Input } from '../../engine/input.js';
+import { answerStatus, type Service } from '../../engine/service.js';
+import type { Address, GrpcCall, GrpcServer, Message, Reply } from '../grpc/server.js';
 import { advertisedAddress, type Advertising } from './address.js';
 import {
   decodeEnvelope,
@@ -15,11 +18,16 @@ import {
 } from './codec.js';
 import { Handles } from './handles.js';
 import { envelopeError, failedOutput, malformedEnvelope } from './status.js';
+import { type Answer, endsSession, releaseOf, XsfStream } from './stream.js';
 
 export interface XsfOptions extends Advertising {
   readonly service: Service;
   /** Names of headers that the plugin gets as parameters. */
   readonly headerPass: readonly string[];
+  /** Milliseconds after which a stream is ended that neither its client nor the plugin has touched. */
+  readonly ttlMs: number;
+  /** Milliseconds between two looks for such streams. */
+  readonly rollMs: number;
   /** Ends what is still running when the time to drain is up. */
   readonly shutdown: AbortSignal;
   /** Told about every call that failed. */
@@ -39,17 +47,30 @@ export function serveXsf(server: GrpcServer, options: XsfOptions): void {
   server.unary('/utils.XsfCall/call', (call) => xsf.call(call));
 }
 
-interface Answer {
-  readonly output: LoaderOutput;
-  readonly release?: () => void;
+/** What is behind a live handle: a stream, or a one-shot call that is running. */
+type Live = XsfStream | 'once';
+
+/** One request with everything that its handling needs. */
+interface Request {
+  readonly op: string;
+  readonly handle: string;
+  readonly param: Envelope['param'];
+  readonly input: LoaderInput;
+  readonly message: Message;
+  /** Aborts when the client waits no longer. */
+  readonly deadline: Deadline;
 }
 
 class XsfServer {
   readonly #options: XsfOptions;
-  readonly #handles = new Handles();
+  readonly #handles = new Handles<Live>();
+  #sweeper: NodeJS.Timeout | null = null;
 
   constructor(options: XsfOptions) {
     this.#options = options;
+    options.shutdown.addEventListener('abort', () => {
+      this.#endStreams(() => true, options.shutdown.reason as AigesError);
+    });
   }
 
   async call(call: GrpcCall): Promise<Reply> {
@@ -57,58 +78,71 @@ class XsfServer {
     const address = advertisedAddress(this.#options, call.local ?? { host: '', port: 0 });
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
+    const wait = waitTime(envelope.param.get('waitTime'));
+    const deadline = openDeadline(wait, () => new AigesError('timeout'), [call.signal, this.#options.shutdown]);
     let sid = '';
     try {
       const input = readLoaderInput(envelope);
       sid = input.headers.get('sid') ?? '';
-      const answer = await this.#dispatch(call, envelope, handle, input);
+      const request = { op: envelope.op, handle, param: envelope.param, input, message: call.message, deadline };
+      const answer = await this.#dispatch(request);
       return reply(handle, address, answer.output, answer.release);
     } catch (caught) {
       const error = AigesError.from(caught);
       this.#options.onError(error, { op: envelope.op, handle, sid });
       return reply(handle, address, failedOutput(error));
+    } finally {
+      deadline.close();
     }
   }
 
-  #dispatch(call: GrpcCall, envelope: Envelope, handle: string, input: LoaderInput): Answer | Promise<Answer> {
-    switch (envelope.op) {
+  #dispatch(request: Request): Answer | Promise<Answer> {
+    switch (request.op) {
       case 'AIIn':
       case 'AIOut':
       case 'AIExcp':
-        if (envelope.param.get('SeqNo') !== '1') throw this.#handles.absent(handle);
-        return this.#create(call, envelope, handle, input);
+        return request.param.get('SeqNo') === '1' ? this.#create(request) : this.#continue(request);
       case 'AIDetect':
       case 'AIHotword':
       case 'AILoad':
       case 'AIUnLoad':
-        return { output: { serviceId: input.serviceId, error: null, status: 0, payloads: [] } };
+        return empty(request);
       default:
-        throw new AigesError('invalidOperation', { detail: `op is "${envelope.op}"` });
+        throw new AigesError('invalidOperation', { detail: `op is "${request.op}"` });
     }
   }
 
-  async #create(call: GrpcCall, envelope: Envelope, handle: string, input: LoaderInput): Promise<Answer> {
+  #create(request: Request): Promise<Answer> {
+    const { input, handle } = request;
     if (input.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
-    if (!input.once || envelope.op !== 'AIIn') {
-      throw new AigesError('unsupported', { detail: 'stream sessions are not offered by this version' });
-    }
-    this.#handles.open(handle);
-    try {
-      return await this.#once(call, envelope, handle, input);
-    } finally {
-      this.#handles.release(handle);
-    }
+    checkMeta(input);
+    this.#handles.checkFree(handle);
+    if (input.once) return this.#once(request);
+    const session = this.#options.service.open(
+      {
+        sid: input.headers.get('sid') ?? '',
+        tag: handle,
+        params: this.#params(input),
+        resourceIds: [],
+        expect: input.expect,
+      },
+      input.syncId,
+    );
+    const stream = new XsfStream(session, input.expect);
+    this.#handles.open(handle, stream);
+    this.#sweep();
+    if (request.op !== 'AIIn') return this.#continue(request);
+    // Clients know that opening succeeds: what fails shows on the next call.
+    stream.put(input.syncId, hold(request));
+    return Promise.resolve(empty(request));
   }
 
-  async #once(call: GrpcCall, envelope: Envelope, handle: string, input: LoaderInput): Promise<Answer> {
-    const deadline = openDeadline(waitTime(envelope.param.get('waitTime')), () => new AigesError('timeout'), [
-      call.signal,
-      this.#options.shutdown,
-    ]);
+  async #once(request: Request): Promise<Answer> {
+    const { input, handle, deadline } = request;
+    this.#handles.open(handle, 'once');
     try {
-      if (input.missingMeta) throw new AigesError('invalidInput', { detail: 'a payload has no meta, so no name' });
       if (input.frames.length === 0) throw await payloadNeverCame(deadline.signal);
-      const request: Call = {
+      const call: Call = {
         sid: input.headers.get('sid') ?? '',
         tag: handle,
         params: this.#params(input),
@@ -117,22 +151,64 @@ class XsfServer {
         signal: deadline.signal,
         deadline: deadline.at,
       };
-      call.message.retain();
-      const held = {
-        frames: input.frames,
-        release: () => {
-          call.message.release();
-        },
-      };
-      const output = await this.#options.service.once(request, held, 'reject');
-      return {
-        output: onceOutput(input, output),
-        release: () => {
-          output.release();
-        },
-      };
+      const output = await this.#options.service.once(call, hold(request), 'reject');
+      return { output: onceOutput(input, output), release: releaseOf(output) };
+    } catch (caught) {
+      // A call that was never let in leaves no trace.
+      if (caught instanceof AigesError && caught.code === 10110) this.#handles.forget(handle);
+      throw caught;
     } finally {
-      deadline.close();
+      this.#handles.release(handle);
+    }
+  }
+
+  async #continue(request: Request): Promise<Answer> {
+    const { op, handle, input, deadline } = request;
+    const stream = this.#handles.find(handle);
+    // The one answer of a one-shot call goes to the request that made it.
+    if (stream === 'once') throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
+    if (op === 'AIExcp') {
+      this.#handles.release(handle);
+      const ended = stream.close(new AigesError('releasedHandle'));
+      // So that who opens the next session right away finds the licence free; but not longer than the client waits.
+      await Promise.race([ended, aborted(deadline.signal)]);
+      return empty({ input: { serviceId: '' } });
+    }
+    try {
+      if (op === 'AIIn') {
+        checkMeta(input);
+        stream.put(input.syncId, hold(request));
+      }
+      // Input is never held up by output: what is there is taken along.
+      const wait = op === 'AIIn' ? AbortSignal.abort() : deadline.signal;
+      const answer = await stream.next(input.serviceId, wait);
+      if (endsSession(answer.output)) this.#handles.release(handle);
+      return answer;
+    } catch (caught) {
+      const error = AigesError.from(caught);
+      this.#handles.release(handle);
+      void stream.close(error);
+      throw error;
+    }
+  }
+
+  /** Looks for streams that nobody touches, for as long as there are any. */
+  #sweep(): void {
+    this.#sweeper ??= setInterval(() => {
+      const oldest = performance.now() - this.#options.ttlMs;
+      this.#endStreams((stream) => stream.touched < oldest, new AigesError('unknownHandle'));
+      if (this.#handles.live.size > 0 || this.#sweeper === null) return;
+      clearInterval(this.#sweeper);
+      this.#sweeper = null;
+    }, this.#options.rollMs).unref();
+  }
+
+  /** Ends streams without waiting for the plugin, which may be stuck in one of them. */
+  #endStreams(which: (stream: XsfStream) => boolean, reason: AigesError): void {
+    for (const [handle, stream] of this.#handles.live) {
+      if (stream === 'once' || !which(stream)) continue;
+      this.#handles.forget(handle);
+      void stream.close(reason);
     }
   }
 
@@ -188,14 +264,38 @@ function waitTime(text: string | undefined): number {
 }
 
 /** A payload may come late in this protocol, so clients know its absence as a timeout of one kind or another. */
-function payloadNeverCame(signal: AbortSignal): Promise<AigesError> {
+async function payloadNeverCame(signal: AbortSignal): Promise<AigesError> {
   const wait = openDeadline(payloadWaitMs, () => new AigesError('invalidInput'), [signal]);
+  await aborted(wait.signal);
+  wait.close();
+  return AigesError.from(wait.signal.reason);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      wait.close();
-      resolve(AigesError.from(wait.signal.reason));
+      resolve();
     };
-    if (wait.signal.aborted) done();
-    else wait.signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', done, { once: true });
   });
+}
+
+function checkMeta(input: LoaderInput): void {
+  if (input.missingMeta) throw new AigesError('invalidInput', { detail: 'a payload has no meta, so no name' });
+}
+
+/** The frames of a request, with a reference of their own on its message. */
+function hold({ input, message }: Request): Input {
+  message.retain();
+  return {
+    frames: input.frames,
+    release: () => {
+      message.release();
+    },
+  };
+}
+
+function empty({ input }: { readonly input: Pick<LoaderInput, 'serviceId'> }): Answer {
+  return { output: { serviceId: input.serviceId, error: null, status: DataStatus.begin, payloads: [] } };
 }

@@ -119,9 +119,9 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['[fc]\nhttp_listen = ":1"', 'aiges.toml: fc.http_listen: unknown key; http_listen belongs to [wrapper]'],
     ['[http]\nquux = 1', 'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody'],
     ['[ws]\nquux = 1', 'aiges.toml: ws.quux: unknown key; [ws] takes readTimeout, sessionTimeout'],
-    ['[fc]\n__proto__ = 1', 'aiges.toml: fc.__proto__: unknown key; [fc] takes max, able, router'],
-    ['[fc]\nconstructor = 1', 'aiges.toml: fc.constructor: unknown key; [fc] takes max, able, router'],
-    ['[fc]\n"a\\nb" = 1', 'aiges.toml: fc."a\\nb": unknown key; [fc] takes max, able, router'],
+    ['[fc]\n__proto__ = 1', 'aiges.toml: fc.__proto__: unknown key; [fc] takes max, able, router, ttl, roll'],
+    ['[fc]\nconstructor = 1', 'aiges.toml: fc.constructor: unknown key; [fc] takes max, able, router, ttl, roll'],
+    ['[fc]\n"a\\nb" = 1', 'aiges.toml: fc."a\\nb": unknown key; [fc] takes max, able, router, ttl, roll'],
     ['fc = 3', 'aiges.toml: fc: expected a table, [fc], but found an integer'],
     ['[[fc]]\nmax = 1', 'aiges.toml: fc: expected a table, [fc], but found an array'],
     ['port = 5090', 'aiges.toml: port: stands outside of any table; move it below [svcName]'],
@@ -195,10 +195,7 @@ describe('what has no effect is warned of once', () => {
     ],
     [
       '[fc]\nable = 1000\nttl = 10000\nbest = "x"',
-      [
-        'fc.ttl: has no effect in this version yet',
-        'fc.best: has no effect in this version yet; its type is integer, not text',
-      ],
+      ['fc.best: has no effect in this version yet; its type is integer, not text'],
     ],
     ['[metrics]\nable = 0\nidc = "dz"', []],
     ['[metrics]\nidc = "dz"', []],
@@ -272,6 +269,7 @@ describe('defaults', () => {
           pluginConfig: new Map(),
           maxConcurrent: 8,
           headerPass: ['sid'],
+          streams: { ttlMs: 15000, rollMs: 5000, realTime: true, gapMs: 5000, maxPackets: 1000 },
         },
       ],
     });
@@ -402,8 +400,8 @@ describe('files of the original', () => {
       services: [{ name: 'svcName', maxConcurrent: 1, plugin: { asyncMode: true } }],
     });
     expect(config.services[0]?.pluginConfig.get('resource./opt/models/graph.bin')).toBe('GRAPH');
-    expect(warnings).toHaveLength(20);
-    expect(new Set(warnings).size).toBe(20);
+    expect(warnings).toHaveLength(17);
+    expect(new Set(warnings).size).toBe(17);
   });
 
   test('an early release with numbers for booleans loads too', () => {
@@ -414,7 +412,7 @@ describe('files of the original', () => {
       services: [{ name: 'digits', maxConcurrent: 10, plugin: { asyncMode: false } }],
     });
     expect(warnings).toContain(
-      'aiges.toml: aiges.realTimeRlt: has no effect in this version yet; its type is true or false, not 0',
+      'aiges.toml: aiges.realTimeRlt: expected true or false but found 0; the default is used, true',
     );
     expect(warnings).toContain('aiges.toml: aiges.libCodec: of an early release, ignored; remove it');
   });

@@ -3,8 +3,9 @@ import type { Call } from '../../../src/core/call.js';
 import { AigesError } from '../../../src/core/errors.js';
 import { DataType, emptyMap, type Frame } from '../../../src/core/frame.js';
 import { Admission } from '../../../src/engine/admission.js';
-import { type Input, Service } from '../../../src/engine/service.js';
-import { FakeRuntime, gate, textFrame } from '../../fixtures/fake-runtime.js';
+import type { Input } from '../../../src/engine/input.js';
+import { Service } from '../../../src/engine/service.js';
+import { FakeRuntime, gate, streams, textFrame } from '../../fixtures/fake-runtime.js';
 
 function callWith(changes: Partial<Call> = {}): Call {
   return {
@@ -28,7 +29,7 @@ class CountedInput implements Input {
 }
 
 function serviceOn(runtime: FakeRuntime, limits = { permits: 1, queue: 1 }): Service {
-  return new Service({ name: 'test', version: 'v1', runtime, admission: new Admission(limits) });
+  return new Service({ name: 'test', version: 'v1', runtime, admission: new Admission(limits), streams });
 }
 
 const result = { name: 'result', type: DataType.text, attributes: emptyMap };
@@ -149,7 +150,7 @@ describe('Service.once', () => {
   it('takes nothing new while it drains', async () => {
     const service = serviceOn(new FakeRuntime(() => []));
     await service.drain();
-    expect(service.open).toBe(false);
+    expect(service.accepting).toBe(false);
     await expect(service.once(callWith(), new CountedInput(), 'queue')).rejects.toMatchObject({ kind: 'shuttingDown' });
   });
 });

@@ -1,0 +1,67 @@
+/** Hands results from the plugin to whoever asks next, in order, each to one. */
+export class ResultQueue<T> {
+  readonly #capacity: number;
+  readonly #items: T[] = [];
+  readonly #takers = new Set<(item: T | null) => void>();
+  #room: (() => void) | null = null;
+  #ended = false;
+
+  /** @param capacity results that may wait before `push` asks the producer to */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  /** Adds a result. Resolves when there is room for the next one. */
+  push(item: T): Promise<void> {
+    const [taker] = this.#takers;
+    if (taker !== undefined) taker(item);
+    else this.#items.push(item);
+    if (this.#items.length < this.#capacity) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#room = resolve;
+    });
+  }
+
+  /** Takes the next result, waiting for it until the signal aborts or the queue ends: null then. */
+  take(signal: AbortSignal): Promise<T | null> {
+    const item = this.#items.shift();
+    if (item !== undefined) {
+      this.#makeRoom();
+      return Promise.resolve(item);
+    }
+    if (this.#ended || signal.aborted) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const onAbort = (): void => {
+        settle(null);
+      };
+      const settle = (taken: T | null): void => {
+        this.#takers.delete(settle);
+        signal.removeEventListener('abort', onAbort);
+        resolve(taken);
+      };
+      this.#takers.add(settle);
+      signal.addEventListener('abort', onAbort);
+    });
+  }
+
+  /** Sends away who waits, now and later; what is queued can still be taken. */
+  end(): void {
+    this.#ended = true;
+    this.#makeRoom();
+    for (const settle of [...this.#takers]) settle(null);
+  }
+
+  /** Takes out everything that waits. */
+  clear(): T[] {
+    return this.#items.splice(0);
+  }
+
+  #makeRoom(): void {
+    this.#room?.();
+    this.#room = null;
+  }
+}

@@ -1,0 +1,244 @@
+import type { Call } from '../core/call.js';
+import { AigesError } from '../core/errors.js';
+import { DataStatus, type Frame } from '../core/frame.js';
+import type { Output, PluginRuntime, RuntimeSession } from '../core/runtime.js';
+import type { Permit } from './admission.js';
+import { checkExpected } from './expect.js';
+import type { Input } from './input.js';
+import { Reorder } from './reorder.js';
+import { ResultQueue } from './result-queue.js';
+
+export interface SessionOptions {
+  /** What the plugin gets; the session adds the signal, which aborts when it is closed. */
+  readonly call: Omit<Call, 'signal' | 'deadline'>;
+  readonly runtime: PluginRuntime;
+  readonly permit: Permit;
+  /** Number of the packet that opens the session. */
+  readonly firstNumber: number;
+  /** Milliseconds to wait for a packet that is missing before the ones behind it are taken. */
+  readonly gapMs: number;
+  /** Packets that may wait for their turn. */
+  readonly maxPackets: number;
+  /** Whether results are taken while input is still coming. */
+  readonly realTime: boolean;
+  /** The inputs that the service declares; null when it declares none: then those that were seen count. */
+  readonly inputs: readonly string[] | null;
+}
+
+/** Results that may wait for the client before the plugin's are left where they are. */
+const maxResults = 100;
+
+/**
+ * One stream: packets in, results out, at the pace of each side. Owns its permit, the plugin's stream, its timers and
+ * the results that nobody has taken; `close` lets go of all of them, and so does the end of the stream.
+ */
+export class Session {
+  /** Resolves when the plugin has let go of the stream and the permit is back. Never rejects. */
+  readonly done: Promise<void>;
+  readonly #options: SessionOptions;
+  readonly #packets: Reorder<Input>;
+  readonly #results = new ResultQueue<Output>(maxResults);
+  readonly #abort = new AbortController();
+  /** Last status of each input. */
+  readonly #statuses = new Map<string, number>();
+  #wake: () => void = () => undefined;
+  #failure: AigesError | null = null;
+  #finished = false;
+  #touched = performance.now();
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#packets = new Reorder(options.firstNumber, options.maxPackets);
+    this.done = this.#run();
+  }
+
+  /** When the client or the plugin last did something, in milliseconds of `performance.now()`. */
+  get touched(): number {
+    return this.#touched;
+  }
+
+  /** Says that the client is still there. */
+  touch(): void {
+    this.#touched = performance.now();
+  }
+
+  /**
+   * Takes a packet of input, and with it its hold on memory. One without frames only takes its number.
+   * @throws AigesError why the session has ended, or `invalidInput` when too many packets wait
+   */
+  put(number: number, input: Input): void {
+    const placed = this.#finished || this.#failure !== null ? null : this.#packets.put(number, input);
+    if (placed?.kept === true) {
+      placed.replaced?.release();
+      this.#wake();
+      return;
+    }
+    input.release();
+    this.#throwFailure();
+    if (placed?.why === 'full') {
+      throw new AigesError('invalidInput', { detail: `${this.#packets.size} packets wait for their turn already` });
+    }
+  }
+
+  /**
+   * Takes the next result.
+   * @param wait aborts when the client waits no longer
+   * @returns null when there is none yet
+   * @throws AigesError why the session has ended
+   */
+  async next(wait: AbortSignal): Promise<Output | null> {
+    this.#throwFailure();
+    const output = await this.#results.take(wait);
+    if (output === null) this.#throwFailure();
+    return output;
+  }
+
+  /** Ends the session: what waits is dropped, the plugin is told, and everyone who asks gets `reason`. Idempotent. */
+  close(reason: AigesError): Promise<void> {
+    this.#fail(reason);
+    return this.done;
+  }
+
+  async #run(): Promise<void> {
+    const { call, permit, runtime } = this.#options;
+    let final: Output | null = null;
+    try {
+      const stream = await runtime.open({ ...call, signal: this.#abort.signal, deadline: Infinity });
+      final = await this.#drive(stream);
+    } catch (error) {
+      this.#fail(AigesError.from(error));
+    } finally {
+      this.#finished = true;
+      for (const input of this.#packets.clear()) input.release();
+      permit.release();
+    }
+    // The permit is free by now: a client that has the last result may open the next session at once.
+    if (final === null) return;
+    if (this.#failure === null) void this.#results.push(final);
+    else final.release();
+    this.#results.end();
+  }
+
+  /** Feeds and reads the stream until its final result. */
+  async #drive(stream: RuntimeSession): Promise<Output | null> {
+    const fed = gate();
+    const stop = new AbortController();
+    const feeding = this.#feed(stream, fed.open, stop.signal);
+    const reading = this.#options.realTime
+      ? this.#collect(stream)
+      : Promise.race([fed.promise, aborted(this.#abort.signal)]).then(() => this.#collect(stream));
+    try {
+      // Feeding ends by itself only when it fails.
+      return await Promise.race([reading, feeding.then(() => reading), aborted(this.#abort.signal).then(() => null)]);
+    } finally {
+      stop.abort();
+      this.#wake();
+      await stream.close();
+      // Both end with the stream; what they failed with after that concerns nobody.
+      await Promise.allSettled([feeding, reading]);
+    }
+  }
+
+  async #feed(stream: RuntimeSession, lastWritten: () => void, stop: AbortSignal): Promise<void> {
+    let blockedSince: number | null = null;
+    while (!stop.aborted) {
+      const taken = this.#packets.take();
+      if (taken !== undefined) {
+        blockedSince = null;
+        await this.#write(stream, taken, lastWritten);
+        continue;
+      }
+      if (!this.#packets.blocked) blockedSince = null;
+      else blockedSince ??= performance.now();
+      const patience = blockedSince === null ? null : blockedSince + this.#options.gapMs - performance.now();
+      if (patience !== null && patience <= 0) this.#packets.skip();
+      else await this.#packetOr(patience);
+    }
+  }
+
+  async #write(stream: RuntimeSession, packet: Input, lastWritten: () => void): Promise<void> {
+    try {
+      if (packet.frames.length === 0) return;
+      for (const frame of packet.frames) this.#statuses.set(frame.key, frame.status);
+      const last = this.#inputEnded();
+      await stream.write(packet.frames, { last });
+      this.touch();
+      if (last) lastWritten();
+    } finally {
+      packet.release();
+    }
+  }
+
+  /** Passes results on until the final one, which it gives back. */
+  async #collect(stream: RuntimeSession): Promise<Output | null> {
+    for await (const output of stream.results()) {
+      this.touch();
+      try {
+        checkExpected(output.frames, this.#options.call.expect, 'outputTypeMismatch');
+      } catch (error) {
+        output.release();
+        throw error;
+      }
+      if (output.frames.some(isFinal)) return output;
+      if (this.#failure === null) await this.#results.push(output);
+      else output.release();
+    }
+    return null;
+  }
+
+  #inputEnded(): boolean {
+    const declared = this.#options.inputs ?? [...this.#statuses.keys()];
+    return declared.every((name) => {
+      const status = this.#statuses.get(name);
+      return status === DataStatus.end || status === DataStatus.once;
+    });
+  }
+
+  /** Waits for a packet, or until `ms` milliseconds have passed; null waits for a packet only. */
+  #packetOr(ms: number | null): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms === null ? undefined : setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** The first failure is the one that counts. */
+  #fail(reason: AigesError): void {
+    if (this.#failure !== null) return;
+    this.#failure = reason;
+    for (const output of this.#results.clear()) output.release();
+    this.#results.end();
+    this.#abort.abort(reason);
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+}
+
+function isFinal(frame: Frame): boolean {
+  return frame.status === DataStatus.end || frame.status === DataStatus.once;
+}
+
+function gate(): { readonly promise: Promise<void>; readonly open: () => void } {
+  let open!: () => void;
+  const promise = new Promise<void>((resolve) => (open = resolve));
+  return { promise, open };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve();
+        },
+        { once: true },
+      );
+  });
+}

@@ -1,0 +1,82 @@
+import type { ExpectedOutput } from '../../core/call.js';
+import type { AigesError } from '../../core/errors.js';
+import { DataStatus, type Frame } from '../../core/frame.js';
+import type { Output } from '../../core/runtime.js';
+import { expectedAttributes } from '../../engine/expect.js';
+import type { Input } from '../../engine/input.js';
+import { answerStatus } from '../../engine/service.js';
+import type { Session } from '../../engine/session.js';
+import type { LoaderOutput, Payload } from './codec.js';
+
+/** A reply, and what holds the memory behind its payloads. */
+export interface Answer {
+  readonly output: LoaderOutput;
+  readonly release?: () => void;
+}
+
+/** A stream session as clients of this protocol drive it: with unary calls that name its handle. */
+export class XsfStream {
+  readonly #session: Session;
+  readonly #expect: readonly ExpectedOutput[];
+  /** Results given so far, by output. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(session: Session, expect: readonly ExpectedOutput[]) {
+    this.#session = session;
+    this.#expect = expect;
+  }
+
+  /** When the client or the plugin last did something, in milliseconds of `performance.now()`. */
+  get touched(): number {
+    return this.#session.touched;
+  }
+
+  /** Resolves when the plugin has let go of the stream. */
+  get done(): Promise<void> {
+    return this.#session.done;
+  }
+
+  /** @throws AigesError why the session has ended, or what is wrong with the packet */
+  put(number: number, input: Input): void {
+    this.#session.touch();
+    this.#session.put(number, input);
+  }
+
+  /**
+   * Answers with the next result, or with an empty output when there is none by the time `wait` aborts.
+   * @throws AigesError why the session has ended
+   */
+  async next(serviceId: string, wait: AbortSignal): Promise<Answer> {
+    this.#session.touch();
+    const output = await this.#session.next(wait);
+    if (output === null) return { output: { serviceId, error: null, status: DataStatus.begin, payloads: [] } };
+    const payloads = output.frames.map((frame) => this.#payload(frame));
+    return {
+      output: { serviceId, error: null, status: answerStatus(output.frames), payloads },
+      release: releaseOf(output),
+    };
+  }
+
+  close(reason: AigesError): Promise<void> {
+    return this.#session.close(reason);
+  }
+
+  #payload(frame: Frame): Payload {
+    const count = (this.#counts.get(frame.key) ?? 0) + 1;
+    this.#counts.set(frame.key, count);
+    const attributes = new Map([...frame.desc, ...(expectedAttributes(frame, this.#expect) ?? [])]);
+    attributes.set('seq', String(count)).set('status', String(frame.status));
+    return { frame, attributes };
+  }
+}
+
+/** Whether a reply is the last one of its session. */
+export function endsSession({ status }: LoaderOutput): boolean {
+  return status === DataStatus.end || status === DataStatus.once;
+}
+
+export function releaseOf(output: Output): () => void {
+  return () => {
+    output.release();
+  };
+}

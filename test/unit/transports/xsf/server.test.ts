@@ -1,0 +1,277 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { AigesError } from '../../../../src/core/errors.js';
+import { DataStatus, DataType } from '../../../../src/core/frame.js';
+import { Admission } from '../../../../src/engine/admission.js';
+import { Service } from '../../../../src/engine/service.js';
+import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
+import { serveXsf, type XsfOptions } from '../../../../src/transports/xsf/server.js';
+import type { FakeStream } from '../../../fixtures/fake-runtime.js';
+import { FakeRuntime, gate, streams } from '../../../fixtures/fake-runtime.js';
+import { RawClient } from '../../../fixtures/raw-client.js';
+import { callXsf, onceInput, onceRequest, StreamClient, textsOf } from '../../../fixtures/xsf-client.js';
+
+interface Served {
+  readonly client: RawClient;
+  readonly stream: StreamClient;
+  readonly runtime: FakeRuntime;
+  readonly service: Service;
+  readonly shutdown: AbortController;
+}
+
+let stop: (() => Promise<void>) | null = null;
+
+async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Served> {
+  const runtime = new FakeRuntime();
+  const service = new Service({
+    name: 'svc',
+    version: 'v1',
+    runtime,
+    admission: new Admission({ permits, queue: 0 }),
+    streams,
+  });
+  const shutdown = new AbortController();
+  const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
+  serveXsf(server, {
+    service,
+    headerPass: ['sid'],
+    advertise: null,
+    host: '127.0.0.1',
+    ttlMs: 15_000,
+    rollMs: 5_000,
+    shutdown: shutdown.signal,
+    onError: () => undefined,
+    ...changes,
+  });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const client = new RawClient(port);
+  stop = async () => {
+    client.close();
+    await server.drain(0);
+    shutdown.abort(new AigesError('shuttingDown'));
+    await service.drain();
+    expect(runtime.outputsAlive).toBe(0);
+    for (const stream of runtime.streams) expect(stream.closed).toBe(1);
+  };
+  return { client, stream: new StreamClient(client), runtime, service, shutdown };
+}
+
+afterEach(async () => {
+  await stop?.();
+  stop = null;
+});
+
+async function streamOf({ runtime }: Served): Promise<FakeStream> {
+  await expect.poll(() => runtime.streams.length).toBeGreaterThan(0);
+  const stream = runtime.streams.at(-1);
+  if (stream === undefined) throw new Error('no stream was opened');
+  return stream;
+}
+
+const failed = (code: number, err: string): object => ({ code, err, status: 2, serviceId: '', pl: [] });
+
+describe('a stream over xsf', () => {
+  it('answers create with the handle and nothing else', async () => {
+    const served = await serve();
+    const created = await served.stream.create();
+    expect(created.output).toMatchObject({ serviceId: 'svc', code: 0, status: 0, pl: [] });
+    expect(served.stream.handle).toMatch(/^07f000001[\da-f]{17}$/);
+  });
+
+  it('reports a failed create on the next call, and knows the handle as released then', async () => {
+    const served = await serve();
+    served.runtime.openStream = () => {
+      throw new AigesError('createFailed', { message: 'no;code=5', pluginCode: 5 });
+    };
+    expect((await served.stream.create()).output).toMatchObject({ code: 0 });
+    expect((await served.stream.poll()).output).toMatchObject(failed(10905, 'no;code=5'));
+    expect((await served.stream.poll()).output).toMatchObject(
+      failed(10101, 'service instance inactive, already release'),
+    );
+  });
+
+  it('acknowledges a write that fails in the engine and reports it on the next call', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const stream = await streamOf(served);
+    const written = gate();
+    stream.onWrite = async () => {
+      await written.promise;
+      throw new AigesError('writeFailed', { message: 'no;code=6', pluginCode: 6 });
+    };
+    expect((await served.stream.write(1, 'a')).output).toMatchObject({ code: 0, pl: [] });
+    const next = served.stream.poll();
+    written.open();
+    expect((await next).output).toMatchObject(failed(10907, 'no;code=6'));
+    expect((await served.stream.write(2, 'b')).output).toMatchObject({ code: 10101 });
+  });
+
+  it('refuses a second session on a live handle, and leaves the first one alone', async () => {
+    const served = await serve({}, 2);
+    await served.stream.create();
+    const again = await new StreamClient(served.client).create({}, { s: { h: served.stream.handle } });
+    expect(again.response).toMatchObject({
+      code: 10110,
+      error_info: `handle:${served.stream.handle} is already stored`,
+    });
+    expect(served.service.load.running).toBe(1);
+    const stream = await streamOf(served);
+    stream.give('still here', DataStatus.end);
+    expect(textsOf(await served.stream.poll())).toEqual(['still here']);
+  });
+
+  it('refuses a session beyond the licences and forgets its handle', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const second = new StreamClient(served.client);
+    expect((await second.create()).response).toMatchObject({ code: 10110, error_info: 'service license not enough' });
+    expect((await second.poll()).output).toMatchObject({ code: 10008 });
+  });
+
+  it('ends a session with a packet whose payload has no meta', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const answer = await served.stream.send('AIIn', { sync_id: 1, pl: [{ data: Buffer.from('x') }] });
+    expect(answer.output).toMatchObject(failed(10009, 'input invalid data'));
+    expect((await served.stream.poll()).output).toMatchObject({ code: 10101 });
+    await expect.poll(() => served.service.load.running).toBe(0);
+  });
+
+  it('hands input on in the order of its numbers', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const stream = await streamOf(served);
+    await served.stream.write(2, 'b');
+    await served.stream.write(1, 'a');
+    await served.stream.write(1, 'late');
+    await served.stream.write(3, 'c', 2);
+    await expect
+      .poll(() => stream.written)
+      .toEqual([
+        { text: 'a', last: false },
+        { text: 'b', last: false },
+        { text: 'c', last: true },
+      ]);
+  });
+
+  it('gives one result to each call, with attributes of plugin and request, counted by output', async () => {
+    const served = await serve();
+    await served.stream.create({
+      expect: [
+        { name: 'result', dataType: 0, attribute: { encoding: 'utf8' } },
+        { name: 'other', dataType: 0, attribute: {} },
+      ],
+    });
+    const stream = await streamOf(served);
+    stream.give('one');
+    stream.give('two');
+    stream.give('more', DataStatus.continue, 'other');
+    stream.give('three', DataStatus.end);
+    const first = await served.stream.poll();
+    expect(first.output).toMatchObject({
+      serviceId: '',
+      status: 1,
+      pl: [
+        { meta: { name: 'result', dataType: DataType.text, attribute: { encoding: 'utf8', seq: '1', status: '1' } } },
+      ],
+    });
+    expect(textsOf(first)).toEqual(['one']);
+    expect((await served.stream.write(1, 'x')).output?.pl[0]?.meta.attribute).toMatchObject({ seq: '2' });
+    expect((await served.stream.poll()).output?.pl[0]?.meta).toMatchObject({ name: 'other', attribute: { seq: '1' } });
+    const last = await served.stream.poll();
+    expect(last.output).toMatchObject({ status: 2, pl: [{ meta: { attribute: { seq: '3', status: '2' } } }] });
+    expect((await served.stream.poll()).output).toMatchObject({ code: 10101 });
+  });
+
+  it('wakes a poll that waits when a result comes, without another write', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const stream = await streamOf(served);
+    const waiting = served.stream.poll();
+    stream.give('pushed');
+    expect(textsOf(await waiting)).toEqual(['pushed']);
+  });
+
+  it('answers a poll with an empty output when its time is up, which still has its data element', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const answer = await served.stream.poll(20);
+    expect(answer.output).toMatchObject({ code: 0, status: 0, pl: [] });
+    expect(answer.bytes?.subarray(-2)).toEqual(Buffer.from([0x2a, 0]));
+  });
+
+  it('ends a session on AIExcp, with the licence free by the time it is answered', async () => {
+    const served = await serve();
+    await served.stream.create();
+    expect((await served.stream.abort()).output).toMatchObject({ serviceId: '', code: 0, status: 0 });
+    expect(served.service.load.running).toBe(0);
+    expect((await served.stream.abort()).output).toMatchObject(
+      failed(10101, 'service instance inactive, already release'),
+    );
+    expect((await new StreamClient(served.client).create()).output).toMatchObject({ code: 0 });
+  });
+
+  it('answers AIExcp within the time of its client when the engine is stuck', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const stream = await streamOf(served);
+    const hold = gate();
+    stream.onWrite = () => hold.promise;
+    await served.stream.write(1, 'a');
+    await expect.poll(() => stream.written.length).toBe(1);
+    expect((await served.stream.send('AIExcp', null, 20)).output).toMatchObject({ code: 0 });
+    hold.open();
+  });
+
+  it('tells who polls that the session was aborted', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const waiting = served.stream.poll();
+    await served.stream.abort();
+    expect((await waiting).output).toMatchObject({ code: 10101 });
+  });
+
+  it('ends sessions that nobody touches, without a trace', async () => {
+    const served = await serve({ ttlMs: 30, rollMs: 5 });
+    await served.stream.create();
+    await expect.poll(() => served.service.load.running).toBe(0);
+    expect((await served.stream.poll()).output).toMatchObject(failed(10008, 'service instance invalid'));
+  });
+
+  it('keeps a session whose engine is at work', async () => {
+    const served = await serve({ ttlMs: 200, rollMs: 5 });
+    await served.stream.create();
+    const stream = await streamOf(served);
+    for (let n = 0; n < 10; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      stream.give(String(n));
+    }
+    expect(textsOf(await served.stream.poll())).toEqual(['0']);
+  });
+
+  it('ends every session at shutdown', async () => {
+    const served = await serve();
+    await served.stream.create();
+    const waiting = served.stream.poll();
+    // Calls on one connection are taken in order: once this is answered, the poll waits.
+    await callXsf(served.client, { op: 'ping' });
+    served.shutdown.abort(new AigesError('shuttingDown'));
+    expect((await waiting).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
+    await expect.poll(() => served.service.load.running).toBe(0);
+  });
+
+  it('refuses to continue a one-shot call', async () => {
+    const served = await serve();
+    const hold = gate();
+    served.runtime.once = async () => {
+      await hold.promise;
+      return served.runtime.output([]);
+    };
+    const request = onceRequest(onceInput(), { s: { h: 'once' } });
+    const running = callXsf(served.client, request);
+    await expect.poll(() => served.service.load.running).toBe(1);
+    served.stream.handle = 'once';
+    expect((await served.stream.poll()).output).toMatchObject({ code: 10102 });
+    hold.open();
+    expect((await running).output).toMatchObject({ code: 0 });
+  });
+});
