@@ -12,9 +12,9 @@ try {
   const image = 'img=@demo/digits/samples/7-0.png';
   process.stdout.write(
     '\nSend it a handwritten seven, from another terminal in this folder:\n' +
-      `  npx aiges-ts call http://${http.host}:${http.port}/v1/private/digits -i ${image}\n` +
+      `  node dist/cli/main.js call http://${http.host}:${http.port}/v1/private/digits -i ${image}\n` +
       'or over gRPC, as clients of the serving tier do:\n' +
-      `  npx aiges-ts call grpc://${grpc.host}:${grpc.port} -s digits -i ${image} -o result:text\n\n` +
+      `  node dist/cli/main.js call grpc://${grpc.host}:${grpc.port} -s digits -i ${image} -o result:text\n\n` +
       'Ctrl-C stops it.\n',
   );
 } catch (error) {
