@@ -31,8 +31,9 @@ if (gtest) {
   native('asan', 'address,undefined');
   native('tsan', 'thread');
 }
-check('tests of the demo engine', 'make', ['-s', '-C', 'demo/digits', 'check']);
-check('tests of the demo engine, sanitized', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=1']);
+// Plain, they are part of the demo's own tests below.
+check('tests of the demo engine, asan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=1']);
+check('tests of the demo engine, tsan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=thread']);
 
 const vitestReport = join(reports, 'vitest.json');
 run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`]);

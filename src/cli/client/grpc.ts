@@ -19,6 +19,15 @@ interface LoaderOutput {
   }[];
 }
 
+const files = ['xsf.proto', 'loader.proto'].map((file) =>
+  fileURLToPath(new URL(`../../../proto/${file}`, import.meta.url)),
+);
+const root = new protobuf.Root().loadSync(files, { keepCase: true });
+const reqData = root.lookupType('utils.ReqData');
+const resData = root.lookupType('utils.ResData');
+const loaderInput = root.lookupType('protocol.LoaderInput');
+const loaderOutput = root.lookupType('protocol.LoaderOutput');
+
 /** Large enough for any payload that the other side accepts: limits are the server's to set. */
 const unlimited = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 };
 
@@ -27,7 +36,6 @@ const unlimited = { 'grpc.max_receive_message_length': -1, 'grpc.max_send_messag
  * @param address "host:port"
  */
 export async function callGrpc(address: string, request: OnceRequest): Promise<Answer> {
-  const { reqData, resData, loaderInput, loaderOutput } = messages();
   const input = loaderInput.encode({
     serviceId: request.service,
     serviceName: request.service,
@@ -54,19 +62,6 @@ export async function callGrpc(address: string, request: OnceRequest): Promise<A
       type: typeName(meta.dataType),
       data: Buffer.from(data),
     })),
-  };
-}
-
-function messages(): Record<'reqData' | 'resData' | 'loaderInput' | 'loaderOutput', protobuf.Type> {
-  const files = ['xsf.proto', 'loader.proto'].map((file) =>
-    fileURLToPath(new URL(`../../../proto/${file}`, import.meta.url)),
-  );
-  const root = new protobuf.Root().loadSync(files, { keepCase: true });
-  return {
-    reqData: root.lookupType('utils.ReqData'),
-    resData: root.lookupType('utils.ResData'),
-    loaderInput: root.lookupType('protocol.LoaderInput'),
-    loaderOutput: root.lookupType('protocol.LoaderOutput'),
   };
 }
 

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "callback_registry.h"
+#include "engine_wrap.h"
+#include "js_thread.h"
+#include "napi_setup.h"
+
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  aiges::JsThread::Create(env);
+  aiges::ExportEngine(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(aiges, Init)

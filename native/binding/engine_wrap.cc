@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_wrap.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "engine_registry.h"
+#include "frames.h"
+#include "js_thread.h"
+#include "promise.h"
+#include "record_reader.h"
+
+namespace aiges {
+namespace {
+
+constexpr napi_type_tag kEngineTag{0x2f6f0b1d9a3e4c57, 0xb5d4e8c1073a9f42};
+
+struct CallOptions {
+  EmptyList empty_list = EmptyList::kSentinel;
+  InputMode input_mode = InputMode::kAuto;
+  bool lease = false;
+  std::size_t leased_bytes = 0;
+  std::size_t abandoned = 0;
+  OutputLimits limits;
+};
+
+// What JavaScript holds of an engine. Dropping it without close() ends its use as well.
+struct EngineHandle {
+  CallOptions options;
+  std::shared_ptr<RecordReader> records;
+  std::optional<EngineUse> use;  // empty once closed
+};
+
+EngineHandle& HandleOf(const Napi::Value& value) {
+  if (!value.IsExternal() || !value.As<Napi::External<EngineHandle>>().CheckTypeTag(&kEngineTag)) {
+    throw Napi::TypeError::New(value.Env(), "expected an engine that open() gave");
+  }
+  return *value.As<Napi::External<EngineHandle>>().Data();
+}
+
+EngineUse& UseOf(EngineHandle& handle, Napi::Env env) {
+  if (!handle.use.has_value()) throw Napi::TypeError::New(env, "expected an open engine, this one is closed");
+  return *handle.use;
+}
+
+std::size_t ReadSize(const Napi::Object& options, const char* name) {
+  const Napi::Value value = options.Get(name);
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0 && number <= 9007199254740991.0)) {
+    throw Napi::TypeError::New(options.Env(), std::string("expected a size for options.") + name);
+  }
+  return static_cast<std::size_t>(number);
+}
+
+bool ReadBool(const Napi::Object& options, const char* name) {
+  const Napi::Value value = options.Get(name);
+  if (!value.IsBoolean()) {
+    throw Napi::TypeError::New(options.Env(), std::string("expected a boolean for options.") + name);
+  }
+  return value.As<Napi::Boolean>().Value();
+}
+
+CallOptions ReadOptions(const Napi::Object& options, const JsThread& js) {
+  CallOptions result;
+  result.empty_list = ReadBool(options, "nullForEmpty") ? EmptyList::kNull : EmptyList::kSentinel;
+  result.input_mode = !js.memory_outlives_calls()       ? InputMode::kCopyNow
+                      : ReadBool(options, "copyInput") ? InputMode::kCopy
+                                                       : InputMode::kAuto;
+  result.lease = ReadBool(options, "lease");
+  result.leased_bytes = ReadSize(options, "leasedBytes");
+  result.abandoned = ReadSize(options, "abandoned");
+  result.limits.bytes = ReadSize(options, "outputBytes");
+  return result;
+}
+
+Napi::Value WriteOpened(Napi::Env env, std::unique_ptr<EngineHandle> handle) {
+  const Engine& engine = **handle->use;
+  auto opened = Napi::Object::New(env);
+  opened.Set("version", engine.version());
+  opened.Set("once", engine.api().Has(Group::kOnce));
+  opened.Set("async", engine.api().Has(Group::kAsync));
+  opened.Set("stream", engine.api().Has(Group::kStream));
+  opened.Set("resources", engine.api().Has(Group::kResources));
+  auto incomplete = Napi::Array::New(env);
+  for (const std::string& phrase : engine.api().incomplete) {
+    incomplete.Set(incomplete.Length(), Napi::String::New(env, phrase));
+  }
+  opened.Set("incomplete", incomplete);
+  auto external = Napi::External<EngineHandle>::New(env, handle.release(),
+                                                    [](Napi::Env, EngineHandle* owned) { delete owned; });
+  external.TypeTag(&kEngineTag);
+  opened.Set("engine", external);
+  return opened;
+}
+
+// open(path, config, options)
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto js = JsThread::Of(env);
+  if (!info[2].IsObject()) throw Napi::TypeError::New(env, "expected an object for options");
+  const auto given = info[2].As<Napi::Object>();
+  const CallOptions options = ReadOptions(given, *js);
+  EngineOptions engine;
+  engine.path = ReadKey(info[0], "path");
+  engine.config = ReadPairs(info[1], "config");
+  engine.empty_list = options.empty_list;
+  engine.max_threads = ReadSize(given, "maxThreads");
+
+  auto pending = MakePromise<EngineUse>(js, env, [js, options](Napi::Env env, EngineUse use) {
+    auto handle = std::make_unique<EngineHandle>();
+    handle->options = options;
+    handle->records = RecordReader::Create(js);
+    handle->use.emplace(std::move(use));
+    return WriteOpened(env, std::move(handle));
+  });
+  EngineRegistry::Process().Open(std::move(engine), std::move(pending.settle));
+  return pending.promise;
+}
+
+// close(engine)
+Napi::Value Close(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  EngineHandle& handle = HandleOf(info[0]);
+  EngineUse use = std::move(UseOf(handle, env));
+  handle.use.reset();
+  const auto js = JsThread::Of(env);
+  auto pending = MakePromise<std::monostate>(js, env, [](Napi::Env env, std::monostate) { return env.Undefined(); });
+  EngineRegistry::Process().Close(
+      std::move(use), [js, records = handle.records, settle = std::move(pending.settle)](Status status) mutable {
+        // The last records come before the news that there are no more, whatever wrapperFini returned.
+        js->Post([records](Napi::Env env) { records->Close(env); });
+        settle(status.ok() ? Result<std::monostate>(std::monostate{}) : Result<std::monostate>(std::move(status)));
+      });
+  return pending.promise;
+}
+
+// (engine, tag, params, frames, resourceIds, timeout)
+Request ReadRequest(const Napi::CallbackInfo& info, const EngineHandle& handle, const std::shared_ptr<JsThread>& js) {
+  const Napi::Env env = info.Env();
+  const CallOptions& options = handle.options;
+  DataListBuilder input(options.empty_list, options.input_mode);
+  std::string tag = ReadKey(info[1], "tag");
+  input.SetParams(ReadPairs(info[2], "params"));
+  const std::vector<Napi::Value> borrowed = AddFrames(info[3], input);
+
+  Request request(std::move(tag), std::move(input));
+  if (!info[4].IsArray()) throw Napi::TypeError::New(env, "expected an array for resourceIds");
+  const auto ids = info[4].As<Napi::Array>();
+  for (std::uint32_t i = 0; i < ids.Length(); ++i) {
+    const Napi::Value id = ids.Get(i);
+    if (!id.IsNumber()) throw Napi::TypeError::New(env, "expected numbers for resourceIds");
+    request.resource_ids.push_back(id.As<Napi::Number>().Uint32Value());
+  }
+  if (info[5].IsNumber()) {
+    // Bounded to a day: the clock's arithmetic cannot overflow, and no engine takes a longer timeout for another.
+    const double ms = std::min(info[5].As<Napi::Number>().DoubleValue(), 86'400'000.0);
+    request.deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(static_cast<long long>(ms * 1000));
+  } else if (!info[5].IsNull()) {
+    throw Napi::TypeError::New(env, "expected a number or null for timeout");
+  }
+  request.control = handle.records->log();
+  request.requester = js.get();
+  request.limits = options.limits;
+  request.lease = options.lease;
+  request.leased_bytes_limit = options.leased_bytes;
+  request.abandoned_limit = options.abandoned;
+  if (!borrowed.empty()) {
+    // An array of our own: nobody can take an element out of it.
+    auto held = Napi::Array::New(env, borrowed.size());
+    for (std::uint32_t i = 0; i < borrowed.size(); ++i) held.Set(i, borrowed[i]);
+    request.pins = js->Pin(held);
+    request.inside = js->EnterEngine();
+  }
+  return request;
+}
+
+using Start = void (Engine::*)(Request, Engine::Done);
+
+template <Start start>
+Napi::Value Call(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto js = JsThread::Of(env);
+  EngineHandle& handle = HandleOf(info[0]);
+  EngineUse& use = UseOf(handle, env);
+  Request request = ReadRequest(info, handle, js);
+  auto pending = MakePromise<OwnedFrames>(js, env, MakeAnswer);
+  ((*use).*start)(std::move(request), std::move(pending.settle));
+  return pending.promise;
+}
+
+// abandon(tag)
+Napi::Value Abandon(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), CallbackRegistry::Process().Abandon(ReadKey(info[0], "tag")));
+}
+
+// release(memory)
+void Release(const Napi::CallbackInfo& info) { ReleaseAnswer(info[0]); }
+
+// records(engine)
+Napi::Value Records(const Napi::CallbackInfo& info) { return HandleOf(info[0]).records->Next(info.Env()); }
+
+Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
+  CallbackRegistry::Process().Sweep();
+  const Counters& c = counters();
+  auto object = Napi::Object::New(info.Env());
+  auto set = [&](const char* name, const Counters::Number& number) {
+    object.Set(name, static_cast<double>(number.load()));
+  };
+  set("jobsQueued", c.jobs_queued);
+  set("jobsRunning", c.jobs_running);
+  set("outputsAlive", c.outputs_alive);
+  set("leasedBytes", c.leased_bytes);
+  set("pins", c.pins);
+  set("asyncWaiting", c.async_waiting);
+  set("tombstones", c.tombstones);
+  set("engines", c.engines);
+  set("threads", c.threads);
+  set("bytesIn", c.bytes_in);
+  set("bytesOut", c.bytes_out);
+  set("unalignedCopies", c.unaligned_copies);
+  set("lateCallbacks", c.late_callbacks);
+  set("controlDropped", c.control_dropped);
+  set("tombstonesDropped", c.tombstones_dropped);
+  return object;
+}
+
+}  // namespace
+
+void ExportEngine(Napi::Env env, Napi::Object exports) {
+  // Runs before the JsThread's own: whoever still waits for a callback gives up, so that engines can end.
+  env.AddCleanupHook([js = JsThread::Of(env)] { CallbackRegistry::Process().AbandonAll(js.get()); });
+  exports.Set("open", Napi::Function::New<Open>(env, "open"));
+  exports.Set("close", Napi::Function::New<Close>(env, "close"));
+  exports.Set("exec", Napi::Function::New<Call<&Engine::Exec>>(env, "exec"));
+  exports.Set("execAsync", Napi::Function::New<Call<&Engine::ExecAsync>>(env, "execAsync"));
+  exports.Set("abandon", Napi::Function::New<Abandon>(env, "abandon"));
+  exports.Set("release", Napi::Function::New<Release>(env, "release"));
+  exports.Set("records", Napi::Function::New<Records>(env, "records"));
+  exports.Set("counters", Napi::Function::New<ReadCounters>(env, "counters"));
+}
+
+}  // namespace aiges

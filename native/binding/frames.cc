@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "frames.h"
+
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <utility>
+
+namespace aiges {
+namespace {
+
+// Up to here a plain ArrayBuffer and one more copy cost less than an external one with its bookkeeping.
+constexpr std::size_t kSmallAnswer = 16 * 1024;
+
+constexpr napi_type_tag kMemoryTag{0x7b1f0e6a52c94d11, 0x9e0c4a7d3b8f2265};
+
+// What the ArrayBuffers of one answer lie in: copied payloads, engine memory on lease, or both.
+struct AnswerMemory {
+  Block block;
+  std::shared_ptr<void> lease;
+};
+
+// The handle that JavaScript releases. The buffers are weak: when nobody reads the answer any more they may be
+// collected, and their finalizers let go of the memory instead.
+struct MemoryHandle {
+  std::shared_ptr<AnswerMemory> memory;
+  std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers;
+};
+
+Napi::ArrayBuffer WrapMemory(Napi::Env env, const std::byte* data, std::size_t size,
+                             const std::shared_ptr<AnswerMemory>& memory) {
+  auto hint = std::make_unique<std::shared_ptr<AnswerMemory>>(memory);
+  auto buffer = Napi::ArrayBuffer::New(
+      env, const_cast<std::byte*>(data), size,
+      [](Napi::Env, void*, std::shared_ptr<AnswerMemory>* owned) { delete owned; }, hint.get());
+  hint.release();  // its finalizer's from here on
+  return buffer;
+}
+
+std::uint32_t ReadNumber(const Napi::Value& value, const char* what) {
+  if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), std::string("expected a number for ") + what);
+  return value.As<Napi::Number>().Uint32Value();
+}
+
+Napi::Array WritePairs(Napi::Env env, const StringPairs& pairs) {
+  auto array = Napi::Array::New(env, pairs.size() * 2);
+  std::uint32_t i = 0;
+  for (const auto& [key, value] : pairs) {
+    array.Set(i++, Napi::String::New(env, key));
+    array.Set(i++, Napi::String::New(env, value));
+  }
+  return array;
+}
+
+}  // namespace
+
+std::string ReadKey(const Napi::Value& value, const char* what) {
+  if (!value.IsString()) throw Napi::TypeError::New(value.Env(), std::string("expected a string for ") + what);
+  std::string text = value.As<Napi::String>().Utf8Value();
+  if (text.find('\0') != std::string::npos) {
+    throw Napi::TypeError::New(value.Env(), std::string("expected a string without NUL for ") + what);
+  }
+  return text;
+}
+
+StringPairs ReadPairs(const Napi::Value& value, const char* what) {
+  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), std::string("expected an array for ") + what);
+  const auto array = value.As<Napi::Array>();
+  const std::uint32_t length = array.Length();
+  if (length % 2 != 0) {
+    throw Napi::TypeError::New(value.Env(), std::string("expected keys and values in turn for ") + what);
+  }
+  StringPairs pairs;
+  pairs.reserve(length / 2);
+  for (std::uint32_t i = 0; i < length; i += 2) {
+    const Napi::Value text = array.Get(i + 1);
+    if (!text.IsString()) throw Napi::TypeError::New(value.Env(), std::string("expected strings for ") + what);
+    pairs.emplace_back(ReadKey(array.Get(i), what), text.As<Napi::String>().Utf8Value());
+  }
+  return pairs;
+}
+
+std::vector<Napi::Value> AddFrames(const Napi::Value& value, DataListBuilder& builder) {
+  const Napi::Env env = value.Env();
+  if (!value.IsArray()) throw Napi::TypeError::New(env, "expected an array for frames");
+  const auto array = value.As<Napi::Array>();
+  std::vector<Napi::Value> borrowed;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value element = array.Get(i);
+    if (!element.IsObject()) throw Napi::TypeError::New(env, "expected an object for a frame");
+    const auto object = element.As<Napi::Object>();
+    const Napi::Value data = object.Get("data");
+    if (!data.IsTypedArray() || data.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+      throw Napi::TypeError::New(env, "expected a Uint8Array for frame.data");
+    }
+    const auto bytes = data.As<Napi::Uint8Array>();
+    if (bytes.ByteLength() > std::numeric_limits<unsigned int>::max()) {
+      throw Napi::TypeError::New(env, "expected less than 4 GiB for frame.data");
+    }
+    const std::string key = ReadKey(object.Get("key"), "frame.key");
+    const StringPairs desc = ReadPairs(object.Get("desc"), "frame.desc");
+    builder.AddFrame({
+        .key = key,
+        .data = {reinterpret_cast<const std::byte*>(bytes.Data()), bytes.ByteLength()},
+        .type = ReadNumber(object.Get("type"), "frame.type"),
+        .status = ReadNumber(object.Get("status"), "frame.status"),
+        .desc = &desc,
+    });
+    if (bytes.ByteLength() >= kInPlaceBytes) borrowed.push_back(data);
+  }
+  if (!builder.borrows()) borrowed.clear();
+  return borrowed;
+}
+
+Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
+  auto handle = std::make_unique<MemoryHandle>();
+  auto hold = [&](const Napi::ArrayBuffer& buffer) { handle->buffers.push_back(Napi::Weak(buffer)); };
+
+  // The copied payloads share one ArrayBuffer, each leased one has its own.
+  Napi::ArrayBuffer copied;
+  const std::byte* block = output.block.get();
+  if (output.block_size > kSmallAnswer || output.lease != nullptr) {
+    handle->memory = std::make_shared<AnswerMemory>(AnswerMemory{std::move(output.block), std::move(output.lease)});
+  }
+  if (output.block_size > kSmallAnswer) {
+    copied = WrapMemory(env, block, output.block_size, handle->memory);
+    hold(copied);
+  } else {
+    copied = Napi::ArrayBuffer::New(env, output.block_size);
+    if (output.block_size != 0) std::memcpy(copied.Data(), block, output.block_size);
+  }
+
+  auto frames = Napi::Array::New(env, output.frames.size());
+  std::uint32_t i = 0;
+  for (const OutputFrame& frame : output.frames) {
+    Napi::Uint8Array data;
+    if (frame.size == 0) {
+      data = Napi::Uint8Array::New(env, 0);
+    } else if (frame.leased) {
+      auto buffer = WrapMemory(env, frame.data, frame.size, handle->memory);
+      hold(buffer);
+      data = Napi::Uint8Array::New(env, frame.size, buffer, 0);
+    } else {
+      data = Napi::Uint8Array::New(env, frame.size, copied, static_cast<std::size_t>(frame.data - block));
+    }
+    auto object = Napi::Object::New(env);
+    object.Set("key", frame.key);
+    object.Set("data", data);
+    object.Set("type", frame.type);
+    object.Set("status", frame.status);
+    object.Set("desc", WritePairs(env, frame.desc));
+    frames.Set(i++, object);
+  }
+
+  auto answer = Napi::Object::New(env);
+  answer.Set("frames", frames);
+  if (handle->memory == nullptr) {
+    answer.Set("memory", env.Null());
+  } else {
+    auto external = Napi::External<MemoryHandle>::New(env, handle.release(),
+                                                      [](Napi::Env, MemoryHandle* owned) { delete owned; });
+    external.TypeTag(&kMemoryTag);
+    answer.Set("memory", external);
+  }
+  return answer;
+}
+
+void ReleaseAnswer(const Napi::Value& memory) {
+  if (!memory.IsExternal() || !memory.As<Napi::External<MemoryHandle>>().CheckTypeTag(&kMemoryTag)) {
+    throw Napi::TypeError::New(memory.Env(), "expected the memory of an answer");
+  }
+  MemoryHandle& handle = *memory.As<Napi::External<MemoryHandle>>().Data();
+  for (auto& reference : handle.buffers) {
+    Napi::ArrayBuffer buffer = reference.Value();
+    if (!buffer.IsEmpty() && !buffer.IsDetached()) buffer.Detach();
+  }
+  handle.buffers.clear();
+  if (handle.memory == nullptr) return;
+  // The finalizers still hold the (now empty) AnswerMemory.
+  handle.memory->block.reset();
+  handle.memory->lease.reset();
+  handle.memory.reset();
+}
+
+}  // namespace aiges

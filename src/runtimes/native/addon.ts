@@ -1,0 +1,144 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+// The contract with native/binding. Every property is always present; what is absent is `null`, never `undefined`.
+// Arguments of the wrong type throw a TypeError at once; everything that happens at run time rejects with a PluginError.
+
+declare const engineBrand: unique symbol;
+declare const memoryBrand: unique symbol;
+
+/** An open engine. Collecting it closes it. */
+export interface EngineRef {
+  readonly [engineBrand]: never;
+}
+
+/** The memory that the frames of one answer lie in. */
+export interface MemoryRef {
+  readonly [memoryBrand]: never;
+}
+
+/** Keys and values in turn. */
+export type Pairs = readonly string[];
+
+export interface NativeFrame {
+  readonly key: string;
+  readonly data: Uint8Array;
+  readonly type: number;
+  readonly status: number;
+  readonly desc: Pairs;
+}
+
+export interface NativeOptions {
+  /** Empty lists reach the engine as NULL instead of one node without a key. */
+  readonly nullForEmpty: boolean;
+  /** Large aligned payloads are copied too. */
+  readonly copyInput: boolean;
+  /** Large outputs stay in the engine's memory until they are released. */
+  readonly lease: boolean;
+  /** Beyond so many leased bytes outputs are copied. */
+  readonly leasedBytes: number;
+  /** So many abandoned asynchronous calls are remembered. */
+  readonly abandoned: number;
+  /** An answer that claims more bytes than this is refused. */
+  readonly outputBytes: number;
+  readonly maxThreads: number;
+}
+
+export interface Opened {
+  readonly engine: EngineRef;
+  readonly version: string;
+  readonly once: boolean;
+  readonly async: boolean;
+  readonly stream: boolean;
+  readonly resources: boolean;
+  /** Capability groups of which the library has only a part, as phrases for people. */
+  readonly incomplete: readonly string[];
+}
+
+export interface Answer {
+  readonly frames: readonly NativeFrame[];
+  /** To be released; `null` when the frames are ordinary memory that the garbage collector takes care of. */
+  readonly memory: MemoryRef | null;
+}
+
+export interface ControlRecord {
+  readonly kind: 'meter' | 'trace';
+  readonly tag: string;
+  readonly key: string;
+  /** A number for a meter, a string for a trace. */
+  readonly value: number | string;
+}
+
+/** What native/core holds at this moment, for the whole process, and what it has done so far. */
+export interface Counters {
+  // Live: back at zero when every engine is closed and every answer released.
+  readonly jobsQueued: number;
+  readonly jobsRunning: number;
+  readonly outputsAlive: number;
+  readonly leasedBytes: number;
+  readonly pins: number;
+  readonly asyncWaiting: number;
+  readonly tombstones: number;
+  readonly engines: number;
+  readonly threads: number;
+  // Since the process began.
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly unalignedCopies: number;
+  readonly lateCallbacks: number;
+  readonly controlDropped: number;
+  readonly tombstonesDropped: number;
+}
+
+export type NativeCall = (
+  engine: EngineRef,
+  tag: string,
+  params: Pairs,
+  frames: readonly NativeFrame[],
+  resourceIds: readonly number[],
+  timeoutMs: number | null,
+) => Promise<Answer>;
+
+export interface Addon {
+  open(path: string, config: Pairs, options: NativeOptions): Promise<Opened>;
+  /** Resolves after wrapperFini, or at once when others use the same engine. */
+  close(engine: EngineRef): Promise<void>;
+  readonly exec: NativeCall;
+  readonly execAsync: NativeCall;
+  /** Ends an asynchronous call that waits for its callback; its promise rejects with AIGES_ABANDONED. */
+  abandon(tag: string): boolean;
+  /** Empties the frames of an answer and frees their memory. Idempotent. */
+  release(memory: MemoryRef): void;
+  /** The next batch of records; `null` after close. Does not keep the process alive. */
+  records(engine: EngineRef): Promise<readonly ControlRecord[] | null>;
+  counters(): Counters;
+}
+
+/** What promises of the addon reject with. */
+export interface PluginError extends Error {
+  readonly name: 'PluginError';
+  readonly code: string;
+  /** The entry point at fault. */
+  readonly op: string;
+  /** The engine's own sentence, or the loader's about the engine. */
+  readonly text: string;
+  /** The engine's own code, where there is one. */
+  readonly pluginCode: number | null;
+}
+
+export function isPluginError(caught: unknown): caught is PluginError {
+  return caught instanceof Error && caught.name === 'PluginError';
+}
+
+/** Loads the addon. Node caches it: every environment gets one instance. */
+export function loadAddon(): Addon {
+  // The same from src/ and from dist/. The override is for builds elsewhere, with sanitizers for example.
+  const path =
+    process.env['AIGES_ADDON'] ?? fileURLToPath(new URL('../../../build/Release/aiges.node', import.meta.url));
+  try {
+    return createRequire(import.meta.url)(path) as Addon;
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw new Error(`cannot load the native addon ${path}: ${reason}; run npm run build:native`, { cause });
+  }
+}

@@ -1,0 +1,24 @@
+import type { Frame, StringMap } from '../../core/frame.js';
+import { emptyMap } from '../../core/frame.js';
+import type { NativeFrame, Pairs } from './addon.js';
+
+const noPairs: Pairs = [];
+
+export function toPairs(map: StringMap): Pairs {
+  return map.size === 0 ? noPairs : [...map].flat();
+}
+
+export function toMap(pairs: Pairs): StringMap {
+  if (pairs.length === 0) return emptyMap;
+  const map = new Map<string, string>();
+  for (let i = 0; i + 1 < pairs.length; i += 2) map.set(pairs[i] ?? '', pairs[i + 1] ?? '');
+  return map;
+}
+
+export function toNativeFrame({ key, data, type, status, desc }: Frame): NativeFrame {
+  return { key, data, type, status, desc: toPairs(desc) };
+}
+
+export function toFrame({ key, data, type, status, desc }: NativeFrame): Frame {
+  return { key, data, type, status, desc: toMap(desc) };
+}

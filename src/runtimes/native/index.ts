@@ -1,0 +1,11 @@
+import type { Counters } from './addon.js';
+import { loadAddon } from './addon.js';
+
+export type { Counters } from './addon.js';
+export type { NativeOptions } from './native-runtime.js';
+export { createNativeRuntime } from './native-runtime.js';
+
+/** What the native part holds and has done, for the whole process. */
+export function counters(): Counters {
+  return loadAddon().counters();
+}

@@ -1,0 +1,185 @@
+import { resolve } from 'node:path';
+
+import type { Call } from '../../core/call.js';
+import { AigesError } from '../../core/errors.js';
+import type { Frame, StringMap } from '../../core/frame.js';
+import type { Output, PluginInfo, PluginRuntime } from '../../core/runtime.js';
+import type { Addon, Answer, ControlRecord, EngineRef, NativeCall, Opened } from './addon.js';
+import { isPluginError, loadAddon } from './addon.js';
+import { toFrame, toNativeFrame, toPairs } from './convert.js';
+import { toCallError, toStartError, toStopError } from './errors.js';
+
+export interface NativeOptions {
+  /** The engine library; relative to the working directory. */
+  readonly path: string;
+  /** Calls `wrapperExecAsync`. An engine that offers only the other way is called the way it offers. */
+  readonly asyncMode?: boolean;
+  /** `auto` hands large aligned payloads over in place; `copy` is for engines that write into their input. */
+  readonly input?: 'auto' | 'copy';
+  /** `lease` leaves large outputs in the engine's memory until they are released: for independent outputs only. */
+  readonly output?: 'copy' | 'lease';
+  /** What an engine sees of an empty list: one node without a key, or NULL. */
+  readonly emptyList?: 'sentinel' | 'null';
+  /** When `call.signal` aborts an asynchronous call: let go of it, or wait for its callback. */
+  readonly abandon?: 'release' | 'hold';
+  /** Engine threads at most. */
+  readonly maxThreads?: number;
+  /** Beyond so many leased bytes outputs are copied. */
+  readonly leasedBytes?: number;
+  /** So many abandoned calls are remembered, so that a late callback finds nobody else. */
+  readonly abandoned?: number;
+  /** An answer that claims more bytes than this is refused. */
+  readonly outputBytes?: number;
+  readonly onMeter?: (tag: string, key: string, value: number) => void;
+  readonly onTrace?: (tag: string, key: string, value: string) => void;
+}
+
+const mebibyte = 1024 * 1024;
+
+/** A C engine behind the port of `core/runtime.ts`. */
+export function createNativeRuntime(options: NativeOptions): PluginRuntime {
+  return new NativeRuntime(options);
+}
+
+class NativeRuntime implements PluginRuntime {
+  readonly #options: NativeOptions;
+  #opened: { readonly addon: Addon; readonly engine: Opened } | null = null;
+  #starting: Promise<PluginInfo> | null = null;
+  #stopped: Promise<void> | null = null;
+  /** Tags of asynchronous calls in flight: aborting a call must never abandon another one with the same tag. */
+  readonly #tags = new Set<string>();
+
+  constructor(options: NativeOptions) {
+    this.#options = options;
+  }
+
+  start(config: StringMap): Promise<PluginInfo> {
+    if (this.#stopped !== null) {
+      return Promise.reject(new AigesError('initFailed', { message: `${this.#options.path} has been stopped` }));
+    }
+    this.#starting ??= this.#start(config);
+    return this.#starting;
+  }
+
+  async once(call: Call, frames: readonly Frame[]): Promise<Output> {
+    const opened = this.#opened;
+    if (opened === null || this.#stopped !== null) {
+      throw new AigesError('internal', { detail: `${this.#options.path} is not running` });
+    }
+    const { addon, engine } = opened;
+    if (!engine.once && !engine.async) {
+      throw new AigesError('unsupported', { detail: `${this.#options.path} offers streams only` });
+    }
+    call.signal.throwIfAborted();
+
+    const useAsync = engine.async && (this.#options.asyncMode === true || !engine.once);
+    try {
+      const answer = await (useAsync
+        ? this.#execAsync(addon, engine.engine, call, frames)
+        : invoke(addon.exec, engine.engine, call, frames));
+      return {
+        frames: answer.frames.map(toFrame),
+        release: () => {
+          if (answer.memory !== null) addon.release(answer.memory);
+        },
+      };
+    } catch (caught) {
+      if (isPluginError(caught) && caught.code === 'AIGES_ABANDONED') throw call.signal.reason;
+      throw toCallError(caught);
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #execAsync(addon: Addon, engine: EngineRef, call: Call, frames: readonly Frame[]): Promise<Answer> {
+    const { tag, signal } = call;
+    if (this.#tags.has(tag)) throw new AigesError('duplicateTag');
+    this.#tags.add(tag);
+    const abandon = () => addon.abandon(tag);
+    try {
+      const answer = invoke(addon.execAsync, engine, call, frames);
+      if (this.#options.abandon !== 'hold') signal.addEventListener('abort', abandon);
+      return await answer;
+    } finally {
+      signal.removeEventListener('abort', abandon);
+      this.#tags.delete(tag);
+    }
+  }
+
+  async #start(config: StringMap): Promise<PluginInfo> {
+    const options = this.#options;
+    const path = resolve(options.path);
+    try {
+      const addon = loadAddon();
+      const engine = await addon.open(path, toPairs(config), {
+        nullForEmpty: options.emptyList === 'null',
+        copyInput: options.input === 'copy',
+        lease: options.output === 'lease',
+        leasedBytes: options.leasedBytes ?? 256 * mebibyte,
+        abandoned: options.abandoned ?? 10_000,
+        outputBytes: options.outputBytes ?? 1024 * mebibyte,
+        maxThreads: options.maxThreads ?? 16,
+      });
+      this.#opened = { addon, engine };
+      void this.#forwardRecords(addon, engine);
+      return {
+        kind: 'native',
+        version: engine.version,
+        capabilities: {
+          once: engine.once || engine.async,
+          stream: engine.stream,
+          resources: engine.resources,
+        },
+      };
+    } catch (caught) {
+      throw toStartError(caught, path);
+    }
+  }
+
+  async #stop(): Promise<void> {
+    // A start that is under way ends first: its engine would be nobody's otherwise.
+    await this.#starting?.catch(() => undefined);
+    if (this.#opened === null) return;
+    const { addon, engine } = this.#opened;
+    try {
+      await addon.close(engine.engine);
+    } catch (caught) {
+      throw toStopError(caught);
+    }
+  }
+
+  /** Ends when the engine is closed. */
+  async #forwardRecords(addon: Addon, engine: Opened): Promise<void> {
+    for (;;) {
+      const records = await addon.records(engine.engine);
+      if (records === null) return;
+      for (const record of records) {
+        try {
+          this.#forward(record);
+        } catch {
+          // A logger that fails takes one line with it, not the lines that follow.
+        }
+      }
+    }
+  }
+
+  #forward({ tag, key, value }: ControlRecord): void {
+    if (typeof value === 'number') this.#options.onMeter?.(tag, key, value);
+    else this.#options.onTrace?.(tag, key, value);
+  }
+}
+
+function invoke(exec: NativeCall, engine: EngineRef, call: Call, frames: readonly Frame[]): Promise<Answer> {
+  const left = call.deadline - performance.now();
+  return exec(
+    engine,
+    call.tag,
+    toPairs(call.params),
+    frames.map(toNativeFrame),
+    call.resourceIds,
+    Number.isFinite(left) ? Math.max(left, 0) : null,
+  );
+}

@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+
+interface Ended {
+  readonly code: unknown;
+  readonly signal: unknown;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a child until it ends by itself. One that hangs is killed before the test's own timeout, and named by it. */
+async function child(name: string, ...values: string[]): Promise<Ended> {
+  const file = fileURLToPath(new URL(`children/${name}.mjs`, import.meta.url));
+  try {
+    const { stdout, stderr } = await run(process.execPath, [file, ...values], {
+      timeout: 50_000,
+      killSignal: 'SIGKILL',
+    });
+    return { code: 0, signal: null, stdout, stderr };
+  } catch (error) {
+    const { code, signal, stdout, stderr } = error as Ended;
+    return { code, signal, stdout, stderr };
+  }
+}
+
+const ended = (stdout: string, code = 0): Partial<Ended> => ({ code, stdout, stderr: '' });
+
+describe('a process', () => {
+  it('should end by itself with an idle engine open', async () => {
+    expect(await child('idle')).toMatchObject(ended('ok\n'));
+  });
+
+  it('should end by itself with an answer on lease', async () => {
+    expect(await child('leased')).toMatchObject(ended('100000\n'));
+  });
+
+  it('should end by itself with an abandoned call', async () => {
+    expect(await child('abandoned')).toMatchObject(ended('true\nAIGES_ABANDONED\n'));
+  });
+
+  it('should end at process.exit with calls in flight', async () => {
+    expect(await child('exit-in-flight')).toMatchObject(ended('exiting\n', 7));
+  });
+
+  it.each(['sync', 'async'])('should live as long as a %s call is pending', async (kind) => {
+    expect(await child('pending', kind)).toMatchObject(ended(kind === 'async' ? 'hello\n' : 'ok\n'));
+  });
+});
+
+describe('the garbage collector', () => {
+  it('should give back forgotten answers and end a forgotten engine', async () => {
+    expect(await child('collected')).toMatchObject(ended('10\ncollected\n'));
+  });
+});
+
+describe('a worker thread', () => {
+  it('should be terminated with calls in flight, and leave the engine usable', async () => {
+    const nothing = {
+      jobsQueued: 0,
+      jobsRunning: 0,
+      outputsAlive: 0,
+      pins: 0,
+      asyncWaiting: 0,
+      tombstones: 0,
+      engines: 0,
+    };
+    expect(await child('worker-terminated')).toMatchObject(ended(`${JSON.stringify(nothing)}\n`));
+  });
+
+  it('should be terminated when only it has loaded the addon', async () => {
+    expect(await child('worker-only')).toMatchObject(ended('terminated\n'));
+  });
+});

@@ -1,0 +1,129 @@
+import { afterEach, describe, expect, it } from 'vitest';
+
+import type { Addon, Opened } from '../../../../src/runtimes/native/addon.js';
+import { loadAddon } from '../../../../src/runtimes/native/addon.js';
+import { expectNothingAlive, fixture } from './engines.js';
+
+const options = {
+  nullForEmpty: false,
+  copyInput: false,
+  lease: false,
+  leasedBytes: 0,
+  abandoned: 10,
+  outputBytes: 1000,
+  maxThreads: 1,
+};
+
+// Arguments of the wrong type are what these tests are about.
+type Untyped = Record<keyof Addon, (...values: unknown[]) => unknown>;
+const addon = loadAddon();
+const untyped = addon as unknown as Untyped;
+
+afterEach(expectNothingAlive);
+
+describe('loadAddon', () => {
+  it('should say how to build an addon that is missing', () => {
+    process.env['AIGES_ADDON'] = '/nowhere/aiges.node';
+    try {
+      expect(loadAddon).toThrow(/^cannot load the native addon \/nowhere\/aiges\.node: .*; run npm run build:native$/);
+    } finally {
+      delete process.env['AIGES_ADDON'];
+    }
+  });
+});
+
+describe('open', () => {
+  it.each([
+    ['a path that is no string', [1, [], options], 'expected a string for path'],
+    ['a path with NUL', ['a\0b', [], options], 'expected a string without NUL for path'],
+    ['a config that is no array', ['x', {}, options], 'expected an array for config'],
+    ['a key without a value', ['x', ['a'], options], 'expected keys and values in turn for config'],
+    ['a value that is no string', ['x', ['a', 1], options], 'expected strings for config'],
+    ['missing options', ['x', []], 'expected an object for options'],
+    ['a negative size', ['x', [], { ...options, leasedBytes: -1 }], 'expected a size for options.leasedBytes'],
+    ['no number of threads', ['x', [], { ...options, maxThreads: NaN }], 'expected a size for options.maxThreads'],
+    ['a flag that is no boolean', ['x', [], { ...options, lease: 1 }], 'expected a boolean for options.lease'],
+  ])('should throw at once for %s', (_, values, message) => {
+    expect(() => untyped.open(...values)).toThrow(new TypeError(message));
+  });
+
+  it('should reject with a typed error', async () => {
+    await expect(addon.open(fixture('scripted'), ['initFail', '9'], options)).rejects.toMatchObject({
+      name: 'PluginError',
+      code: 'AIGES_INIT_FAILED',
+      op: 'wrapperInit',
+      pluginCode: 9,
+      text: 'scripted error 9',
+      message: 'wrapperInit: scripted error 9;code=9',
+    });
+    await expect(addon.open('/nowhere.so', [], options)).rejects.toMatchObject({
+      code: 'AIGES_LOAD_FAILED',
+      pluginCode: null,
+    });
+  });
+});
+
+describe('an engine', () => {
+  const frame = { key: 'in', data: new Uint8Array(1), type: 0, status: 3, desc: [] };
+
+  async function withEngine(use: (opened: Opened) => unknown): Promise<void> {
+    const opened = await addon.open(fixture('scripted'), [], options);
+    try {
+      await use(opened);
+    } finally {
+      await addon.close(opened.engine);
+    }
+  }
+
+  it.each([
+    ['something else for an engine', [{}, 't', [], [], [], null], 'expected an engine that open() gave'],
+    ['a tag with NUL', ['engine', 'a\0b', [], [], [], null], 'expected a string without NUL for tag'],
+    ['half a parameter', ['engine', 't', ['a'], [], [], null], 'expected keys and values in turn for params'],
+    ['no frames', ['engine', 't', [], null, [], null], 'expected an array for frames'],
+    ['a frame that is no object', ['engine', 't', [], [1], [], null], 'expected an object for a frame'],
+    [
+      'data that is no Uint8Array',
+      ['engine', 't', [], [{ ...frame, data: new Float64Array(1) }], [], null],
+      'expected a Uint8Array for frame.data',
+    ],
+    [
+      'a type that is no number',
+      ['engine', 't', [], [{ ...frame, type: '0' }], [], null],
+      'expected a number for frame.type',
+    ],
+    ['ids that are no numbers', ['engine', 't', [], [], ['1'], null], 'expected numbers for resourceIds'],
+    ['a timeout that is no number', ['engine', 't', [], [], [], '1'], 'expected a number or null for timeout'],
+  ])('should throw at once for %s', async (_, values, message) => {
+    await withEngine(({ engine }) => {
+      const given = values.map((value) => (value === 'engine' ? engine : value));
+      expect(() => untyped.exec(...given)).toThrow(new TypeError(message));
+      expect(() => untyped.execAsync(...given)).toThrow(new TypeError(message));
+    });
+  });
+
+  it('should throw once it is closed', async () => {
+    const { engine } = await addon.open(fixture('scripted'), [], options);
+    await addon.close(engine);
+    expect(() => addon.exec(engine, 't', [], [], [], null)).toThrow(TypeError);
+    expect(() => addon.close(engine)).toThrow(TypeError);
+    await expect(addon.records(engine)).resolves.toBeNull();
+  });
+
+  it('should not take an engine for the memory of an answer', async () => {
+    await withEngine(({ engine }) => {
+      expect(() => {
+        untyped.release(engine);
+      }).toThrow(TypeError);
+      expect(() => {
+        untyped.release(new ArrayBuffer(1));
+      }).toThrow(TypeError);
+    });
+  });
+
+  it('should give one reader its records at a time', async () => {
+    await withEngine(({ engine }) => {
+      void addon.records(engine);
+      expect(() => addon.records(engine)).toThrow('expected one reader of records at a time');
+    });
+  });
+});
