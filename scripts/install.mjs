@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const oldestNode = [20, 17];
+const oldestNode = [20, 19];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** @type {{what: string, commands: (string | undefined)[], debian: string}[]} */

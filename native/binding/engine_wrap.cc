@@ -67,7 +67,7 @@ bool ReadBool(const Napi::Object& options, const char* name) {
 CallOptions ReadOptions(const Napi::Object& options, const JsThread& js) {
   CallOptions result;
   result.empty_list = ReadBool(options, "nullForEmpty") ? EmptyList::kNull : EmptyList::kSentinel;
-  result.input_mode = !js.memory_outlives_calls()       ? InputMode::kCopyNow
+  result.input_mode = !js.memory_outlives_calls()      ? InputMode::kCopyNow
                       : ReadBool(options, "copyInput") ? InputMode::kCopy
                                                        : InputMode::kAuto;
   result.lease = ReadBool(options, "lease");
@@ -90,8 +90,8 @@ Napi::Value WriteOpened(Napi::Env env, std::unique_ptr<EngineHandle> handle) {
     incomplete.Set(incomplete.Length(), Napi::String::New(env, phrase));
   }
   opened.Set("incomplete", incomplete);
-  auto external = Napi::External<EngineHandle>::New(env, handle.release(),
-                                                    [](Napi::Env, EngineHandle* owned) { delete owned; });
+  auto external =
+      Napi::External<EngineHandle>::New(env, handle.release(), [](Napi::Env, EngineHandle* owned) { delete owned; });
   external.TypeTag(&kEngineTag);
   opened.Set("engine", external);
   return opened;

@@ -157,8 +157,8 @@ Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
   if (handle->memory == nullptr) {
     answer.Set("memory", env.Null());
   } else {
-    auto external = Napi::External<MemoryHandle>::New(env, handle.release(),
-                                                      [](Napi::Env, MemoryHandle* owned) { delete owned; });
+    auto external =
+        Napi::External<MemoryHandle>::New(env, handle.release(), [](Napi::Env, MemoryHandle* owned) { delete owned; });
     external.TypeTag(&kMemoryTag);
     answer.Set("memory", external);
   }

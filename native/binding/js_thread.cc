@@ -32,9 +32,8 @@ std::shared_ptr<JsThread> JsThread::Of(Napi::Env env) { return *env.GetInstanceD
 
 void JsThread::Start(Napi::Env env) {
   env_ = env;
-  const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "aiges"), 0, 1, nullptr, nullptr,
-                                      this, &JsThread::CallJs, &wakeup_);
+  const napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "aiges"), 0,
+                                                             1, nullptr, nullptr, this, &JsThread::CallJs, &wakeup_);
   if (status != napi_ok) throw Napi::Error::New(env, "aiges: no way back into JavaScript could be set up");
   napi_unref_threadsafe_function(env, wakeup_);
   // Added after the function above: hooks run in reverse order, so it still exists when ours runs.

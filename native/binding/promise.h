@@ -26,18 +26,18 @@ PendingPromise<T> MakePromise(const std::shared_ptr<JsThread>& js, Napi::Env env
   const auto deferred = Napi::Promise::Deferred::New(env);
   js->Hold();
   return {deferred.Promise(), [js, deferred, convert = std::move(convert)](Result<T> result) mutable {
-            js->Post([&js = *js, deferred, convert = std::move(convert),
-                      result = std::move(result)](Napi::Env env) mutable {
-              js.Unhold();
-              if (!result.ok()) return deferred.Reject(MakeError(env, result.status()));
-              Napi::Value value;
-              try {
-                value = convert(env, std::move(result.value()));
-              } catch (const Napi::Error& error) {
-                return deferred.Reject(error.Value());
-              }
-              deferred.Resolve(value);
-            });
+            js->Post(
+                [&js = *js, deferred, convert = std::move(convert), result = std::move(result)](Napi::Env env) mutable {
+                  js.Unhold();
+                  if (!result.ok()) return deferred.Reject(MakeError(env, result.status()));
+                  Napi::Value value;
+                  try {
+                    value = convert(env, std::move(result.value()));
+                  } catch (const Napi::Error& error) {
+                    return deferred.Reject(error.Value());
+                  }
+                  deferred.Resolve(value);
+                });
           }};
 }
 

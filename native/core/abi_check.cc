@@ -48,8 +48,8 @@ static_assert(kSame<decltype(&wrapperCreate),
 static_assert(kSame<decltype(&wrapperWrite), int (*)(const void*, pDataList)>);
 static_assert(kSame<decltype(&wrapperRead), int (*)(const void*, pDataList*)>);
 static_assert(kSame<decltype(&wrapperDestroy), int (*)(const void*)>);
-static_assert(kSame<decltype(&wrapperExec),
-                    int (*)(const char*, pParamList, pDataList, pDataList*, unsigned int*, int)>);
+static_assert(
+    kSame<decltype(&wrapperExec), int (*)(const char*, pParamList, pDataList, pDataList*, unsigned int*, int)>);
 static_assert(kSame<decltype(&wrapperExecFree), int (*)(const char*, pDataList*)>);
 static_assert(kSame<decltype(&wrapperExecAsync),
                     int (*)(const char*, pParamList, pDataList, wrapperCallback, int, unsigned int*, int)>);

@@ -15,14 +15,14 @@ inline constexpr std::size_t AlignUp(std::size_t n, std::size_t alignment) {
 }
 
 struct BlockDelete {
-  void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{kBlockAlignment}); }
+  void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{kBlockAlignment}); }
 };
 
 // Uninitialised bytes.
 using Block = std::unique_ptr<std::byte[], BlockDelete>;
 
 inline Block AllocateBlock(std::size_t size) {
-  return Block(static_cast<std::byte*>(::operator new(size, std::align_val_t{kBlockAlignment})));
+  return Block(static_cast<std::byte*>(::operator new (size, std::align_val_t{kBlockAlignment})));
 }
 
 }  // namespace aiges

@@ -76,12 +76,9 @@ void CallbackRegistry::Refuse(const EntryPtr& entry, Status status) {
         ended = Detach(*entry);
         Forget(entry);
         break;
-      case Entry::State::kTombstone:
-        DropTombstone(entry);
-        break;
+      case Entry::State::kTombstone: DropTombstone(entry); break;
       case Entry::State::kDelivering:  // it called back all the same: the first word counts
-      case Entry::State::kEnded:
-        break;
+      case Entry::State::kEnded: break;
     }
   }
   if (ended.done) ended.Tell(std::move(status));

@@ -44,8 +44,8 @@ class CallbackRegistry {
 
   struct Call {
     std::string tag;
-    const void* engine = nullptr;      // identity, for DropEngine
-    const void* requester = nullptr;   // identity, for AbandonAll
+    const void* engine = nullptr;     // identity, for DropEngine
+    const void* requester = nullptr;  // identity, for AbandonAll
     ControlRoute route;
     OutputLimits limits;
     std::size_t abandoned_limit = 10'000;

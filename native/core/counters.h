@@ -23,12 +23,12 @@ struct Counters {
   Number threads{0};        // executor threads
 
   // since the process began
-  Number bytes_in{0};             // payload bytes copied on the way to engines
-  Number bytes_out{0};            // payload bytes copied on the way back
-  Number unaligned_copies{0};     // large payloads copied only because they were not aligned
-  Number late_callbacks{0};       // callbacks for a tag that nobody waits for
-  Number control_dropped{0};      // meter and trace records that found no room or no call
-  Number tombstones_dropped{0};   // tombstones that went because there were too many
+  Number bytes_in{0};            // payload bytes copied on the way to engines
+  Number bytes_out{0};           // payload bytes copied on the way back
+  Number unaligned_copies{0};    // large payloads copied only because they were not aligned
+  Number late_callbacks{0};      // callbacks for a tag that nobody waits for
+  Number control_dropped{0};     // meter and trace records that found no room or no call
+  Number tombstones_dropped{0};  // tombstones that went because there were too many
 };
 
 // One set per process: engines, like the libraries they live in, belong to the process and not to an environment.

@@ -105,8 +105,7 @@ void EngineRegistry::Open(EngineOptions options, Opened opened) {
     for (auto& closer : closers) closer({});
     return opened(EngineUse(std::move(engine)));
   }
-  const bool accepted =
-      executor->Submit([this, id, options, executor] { Start(id, options, executor); });
+  const bool accepted = executor->Submit([this, id, options, executor] { Start(id, options, executor); });
   if (accepted) return;
   std::vector<Opened> openers;
   {
@@ -133,9 +132,8 @@ void EngineRegistry::Start(FileId id, const EngineOptions& options, const std::s
     Slot& slot = slots_.at(id);
     openers = std::exchange(slot.openers, {});
     if (loaded.ok()) {
-      engine = std::shared_ptr<Engine>(loaded.value().release(), [this, id](Engine* last) {
-        Retire(id, std::unique_ptr<Engine>(last));
-      });
+      engine = std::shared_ptr<Engine>(loaded.value().release(),
+                                       [this, id](Engine* last) { Retire(id, std::unique_ptr<Engine>(last)); });
       slot.state = Slot::State::kRunning;
       slot.engine = engine;
       slot.identity = engine.get();

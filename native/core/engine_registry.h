@@ -60,9 +60,9 @@ class EngineRegistry {
     std::weak_ptr<Engine> engine;
     const Engine* identity = nullptr;  // of `engine`; locking it here could make this the last reference
     std::size_t users = 0;
-    std::vector<Opened> openers;   // kStarting: share the engine once it runs
-    std::vector<Waiting> next;     // kEnding: start it again afterwards
-    std::vector<Closed> closers;   // told after wrapperFini
+    std::vector<Opened> openers;  // kStarting: share the engine once it runs
+    std::vector<Waiting> next;    // kEnding: start it again afterwards
+    std::vector<Closed> closers;  // told after wrapperFini
   };
 
   void Start(FileId id, const EngineOptions& options, const std::shared_ptr<Executor>& executor);

@@ -16,8 +16,8 @@ class Executor {
   using Task = UniqueFunction<void()>;
 
   struct Options {
-    std::string name;             // threads show it in gdb, perf and top (the first 15 characters)
-    std::size_t max_threads = 1;  // at least 1
+    std::string name;                        // threads show it in gdb, perf and top (the first 15 characters)
+    std::size_t max_threads = 1;             // at least 1
     std::chrono::milliseconds idle{30'000};  // a thread that had nothing to do for so long ends; the last one stays
   };
 

@@ -30,8 +30,8 @@ class Budget {
 };
 
 Status TooManyBytes(const char* op, std::size_t limit) {
-  return BadOutput(op, "an answer that claims more than " + std::to_string(limit) +
-                           " bytes; is a len field uninitialised?");
+  return BadOutput(
+      op, "an answer that claims more than " + std::to_string(limit) + " bytes; is a len field uninitialised?");
 }
 
 Status TooManyNodes(const char* op, const char* list, std::size_t limit) {
@@ -53,8 +53,7 @@ Result<OwnedFrames> ReadFrames(const DataList* head, const OutputLimits& limits,
     frame.data = static_cast<const std::byte*>(node->data);
     frame.size = node->len;
     if (frame.data == nullptr && frame.size != 0) {
-      return BadOutput(op, "output \"" + frame.key + "\" with NULL data and a length of " +
-                               std::to_string(frame.size));
+      return BadOutput(op, "output \"" + frame.key + "\" with NULL data and a length of " + std::to_string(frame.size));
     }
     if (!budget.Spend(frame.size)) return TooManyBytes(op, limits.bytes);
 

@@ -10,18 +10,18 @@ namespace aiges {
 
 enum class Code {
   kOk,
-  kLoadFailed,       // the library cannot be opened
-  kSymbolMissing,    // it opens, but lacks entry points
-  kConfigConflict,   // it runs already, with another configuration
-  kInitFailed,       // wrapperInit said no
-  kFiniFailed,       // wrapperFini said no
-  kUnsupported,      // the engine lacks the group that the call needs
-  kPluginError,      // the call itself returned an error code
-  kCallbackError,    // the callback brought an error code
-  kBadOutput,        // the call succeeded, but what it gave cannot be read
-  kDuplicateTag,     // a call with this tag is still known
-  kAbandoned,        // nobody waits for the answer any more
-  kOutOfResources,   // no memory, no thread
+  kLoadFailed,      // the library cannot be opened
+  kSymbolMissing,   // it opens, but lacks entry points
+  kConfigConflict,  // it runs already, with another configuration
+  kInitFailed,      // wrapperInit said no
+  kFiniFailed,      // wrapperFini said no
+  kUnsupported,     // the engine lacks the group that the call needs
+  kPluginError,     // the call itself returned an error code
+  kCallbackError,   // the callback brought an error code
+  kBadOutput,       // the call succeeded, but what it gave cannot be read
+  kDuplicateTag,    // a call with this tag is still known
+  kAbandoned,       // nobody waits for the answer any more
+  kOutOfResources,  // no memory, no thread
 };
 
 struct Status {

@@ -17,8 +17,8 @@ class UniqueFunction<R(Args...)> {
   UniqueFunction() = default;
 
   template <typename F>
-    requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-  UniqueFunction(F&& f)  // not explicit: a lambda is meant to convert
+  requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
+      UniqueFunction(F&& f)  // not explicit: a lambda is meant to convert
       : target_(std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(f))) {}
 
   R operator()(Args... args) { return target_->Call(std::forward<Args>(args)...); }

@@ -35,9 +35,7 @@ std::string Join(const std::vector<std::string_view>& words) {
 }
 
 // "once needs wrapperExec, wrapperExecFree"
-std::string Needs(const GroupReport& report) {
-  return std::string(report.name) + " needs " + Join(report.missing);
-}
+std::string Needs(const GroupReport& report) { return std::string(report.name) + " needs " + Join(report.missing); }
 
 }  // namespace
 

@@ -117,8 +117,7 @@ TEST_F(EngineAsyncTest, RemembersACallThatIsNeverAnsweredUntilTheEngineEnds) {
 
 TEST_F(EngineAsyncTest, StaysOpenForACallThatIsWaitedFor) {
   Slot<Answered> answered;
-  (*engine_)->ExecAsync(MakeRequest("tag", {{"callback", "late"}, {"gate", "stays open"}}, "hello"),
-                        answered.Setter());
+  (*engine_)->ExecAsync(MakeRequest("tag", {{"callback", "late"}, {"gate", "stays open"}}, "hello"), answered.Setter());
   Await([&] { return Stat(*engine_, "waiting") == 1; });
   Slot<Answered> opened;
   (*engine_)->Exec(MakeRequest("opens", {{"do", "open"}, {"gate", "stays open"}}), opened.Setter());

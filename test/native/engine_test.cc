@@ -72,8 +72,7 @@ TEST_F(EngineTest, TurnsExceptionsIntoFailures) {
   EXPECT_TRUE(Contains(OpenFailure("throwing", {{"throw", "1"}}).text, "wrapperInit threw a C++ exception: no model"));
   EngineUse engine = Open("throwing");
   EXPECT_EQ(Exec(engine, MakeRequest("tag", {})).status().text, "wrapperExec threw a C++ exception: out of tune");
-  EXPECT_EQ(testing::ExecAsync(engine, MakeRequest("tag", {})).status().text,
-            "wrapperExecAsync threw a C++ exception");
+  EXPECT_EQ(testing::ExecAsync(engine, MakeRequest("tag", {})).status().text, "wrapperExecAsync threw a C++ exception");
   Close(std::move(engine));
 }
 
@@ -202,8 +201,8 @@ TEST_F(EngineTest, LeasesLargeOutputsUntilTheyAreLetGo) {
 
 TEST_F(EngineTest, CopiesBeyondTheLeaseLimitAndBelowTheSizeOfALease) {
   EngineUse engine = Open("scripted");
-  for (const auto& [bytes, limit] : {std::pair{kInPlaceBytes, kInPlaceBytes - 1}, std::pair{kInPlaceBytes - 1,
-                                                                                            kInPlaceBytes}}) {
+  for (const auto& [bytes, limit] :
+       {std::pair{kInPlaceBytes, kInPlaceBytes - 1}, std::pair{kInPlaceBytes - 1, kInPlaceBytes}}) {
     Request request = MakeRequest("tag", {{"do", "fill"}, {"bytes", std::to_string(bytes)}});
     request.lease = true;
     request.leased_bytes_limit = limit;

@@ -29,9 +29,9 @@ std::string Refusal(const std::string& fixture, std::optional<Group> required = 
 
 TEST(WrapperApi, NamesEverySymbolThatAnEmptyLibraryLacks) {
   const std::string text = Refusal("no_symbols");
-  for (const char* name : {"wrapperInit", "wrapperFini", "wrapperError", "wrapperVersion", "wrapperExec",
-                           "wrapperExecFree", "wrapperExecAsync", "wrapperCreate", "wrapperWrite", "wrapperRead",
-                           "wrapperDestroy"}) {
+  for (const char* name :
+       {"wrapperInit", "wrapperFini", "wrapperError", "wrapperVersion", "wrapperExec", "wrapperExecFree",
+        "wrapperExecAsync", "wrapperCreate", "wrapperWrite", "wrapperRead", "wrapperDestroy"}) {
     EXPECT_TRUE(Contains(text, name));
   }
   for (const char* name : {"wrapperSetCtrl", "wrapperLoadRes", "wrapperDebugInfo"}) {

@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct {
-  unsigned passed, failed;
-} checks;
+static struct { unsigned passed, failed; } checks;
 
 static void *allocate(size_t size) {
   void *bytes = malloc(size > 0 ? size : 1);

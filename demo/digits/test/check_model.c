@@ -81,8 +81,8 @@ static void refuses_layers_that_do_not_fit(void) {
   static const struct {
     uint32_t kind, outputs, inputs, kernel;
   } cases[] = {
-      {0, 0, 0, 0},       {5, 0, 0, 0},       {RELU, 0, 0, 0} /* 784 scores */,
-      {RELU, 1, 0, 0},    {MAXPOOL, 0, 1, 0}, {MAXPOOL, 0, 0, 2},
+      {0, 0, 0, 0},       {5, 0, 0, 0},        {RELU, 0, 0, 0} /* 784 scores */,
+      {RELU, 1, 0, 0},    {MAXPOOL, 0, 1, 0},  {MAXPOOL, 0, 0, 2},
       {DENSE, 9, 784, 1}, {DENSE, 11, 784, 1}, {DENSE, 10, 783, 1},
       {DENSE, 0, 784, 1}, {DENSE, 10, 784, 2}, {CONV, 10, 2, 28},
       {CONV, 10, 1, 0},   {CONV, 10, 1, 29},   {CONV, 0, 1, 5},

@@ -57,12 +57,22 @@ static void refuses_malformed_pgm(void) {
     const char *header;
     Status expected;
   } cases[] = {
-      {"P5\n", E_PGM_HEADER},  /* the pixels are taken for the width */
-      {"P5\n28\n", E_PGM_HEADER},         {"P5\n28 28\n", E_PGM_HEADER},         {"P5\n-28 28\n255\n", E_PGM_HEADER},
-      {"P5\n28x28\n255\n", E_PGM_HEADER}, {"P5\n28 2800000\n255\n", E_PGM_HEADER}, {"P5\n28 28\n0x1\n", E_PGM_HEADER},
-      {"P5\n27 28\n255\n", E_PGM_SIZE},   {"P5\n28 29\n255\n", E_PGM_SIZE},      {"P5\n0 0\n255\n", E_PGM_SIZE},
-      {"P5\n28 28\n0\n", E_PGM_MAXIMUM},  {"P5\n28 28\n256\n", E_PGM_MAXIMUM},   {"P5\n28 28\n65535\n", E_PGM_MAXIMUM},
-      {"P5\n28 28\n254\n", E_PGM_PIXEL},  {"P5\n28 28\n255#\n", E_PGM_HEADER},   {"P5\n28 28\n255\n", OK},
+      {"P5\n", E_PGM_HEADER}, /* the pixels are taken for the width */
+      {"P5\n28\n", E_PGM_HEADER},
+      {"P5\n28 28\n", E_PGM_HEADER},
+      {"P5\n-28 28\n255\n", E_PGM_HEADER},
+      {"P5\n28x28\n255\n", E_PGM_HEADER},
+      {"P5\n28 2800000\n255\n", E_PGM_HEADER},
+      {"P5\n28 28\n0x1\n", E_PGM_HEADER},
+      {"P5\n27 28\n255\n", E_PGM_SIZE},
+      {"P5\n28 29\n255\n", E_PGM_SIZE},
+      {"P5\n0 0\n255\n", E_PGM_SIZE},
+      {"P5\n28 28\n0\n", E_PGM_MAXIMUM},
+      {"P5\n28 28\n256\n", E_PGM_MAXIMUM},
+      {"P5\n28 28\n65535\n", E_PGM_MAXIMUM},
+      {"P5\n28 28\n254\n", E_PGM_PIXEL},
+      {"P5\n28 28\n255#\n", E_PGM_HEADER},
+      {"P5\n28 28\n255\n", OK},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const Text text = make_binary(cases[i].header, IMAGE_PIXELS, 255);

@@ -100,10 +100,10 @@ static void refuses_every_header_it_cannot_read(Blob grey) {
     uint8_t offset, value;
     Status expected;
   } cases[] = {
-      {0, 0x80, E_PNG_SIZE},  {0, 0x7f, E_PNG_SIZE},     {3, 0, E_PNG_SIZE},     {3, SIDE - 1, E_PNG_SIZE},
-      {7, 0, E_PNG_SIZE},     {7, SIDE + 1, E_PNG_SIZE}, {8, 1, E_PNG_DEPTH},    {8, 16, E_PNG_DEPTH},
-      {8, 0, E_PNG_DEPTH},    {9, 1, E_PNG_HEADER},      {9, 5, E_PNG_HEADER},   {9, 7, E_PNG_HEADER},
-      {9, 255, E_PNG_HEADER}, {10, 1, E_PNG_HEADER},     {11, 1, E_PNG_HEADER},  {12, 1, E_PNG_INTERLACED},
+      {0, 0x80, E_PNG_SIZE},  {0, 0x7f, E_PNG_SIZE},     {3, 0, E_PNG_SIZE},    {3, SIDE - 1, E_PNG_SIZE},
+      {7, 0, E_PNG_SIZE},     {7, SIDE + 1, E_PNG_SIZE}, {8, 1, E_PNG_DEPTH},   {8, 16, E_PNG_DEPTH},
+      {8, 0, E_PNG_DEPTH},    {9, 1, E_PNG_HEADER},      {9, 5, E_PNG_HEADER},  {9, 7, E_PNG_HEADER},
+      {9, 255, E_PNG_HEADER}, {10, 1, E_PNG_HEADER},     {11, 1, E_PNG_HEADER}, {12, 1, E_PNG_INTERLACED},
       {12, 2, E_PNG_HEADER},  {9, 2, E_PNG_PIXELS},      {9, 3, E_PNG_PALETTE},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -173,11 +173,21 @@ static void refuses_bad_palettes_and_transparency(void) {
     size_t palette, transparency;
     Status expected;
   } cases[] = {
-      {3, 84, 0, E_PNG_PALETTE}, {3, 87, 0, OK},           {3, 768, 256, OK},        {3, 85, 0, E_PNG_CHUNKS},
-      {3, 771, 0, E_PNG_CHUNKS}, {3, 0, 0, E_PNG_PALETTE}, {3, 6, 3, E_PNG_CHUNKS},
-      {0, 6, 0, E_PNG_CHUNKS},   {0, 0, 2, OK},            {0, 0, 1, E_PNG_CHUNKS},
-      {2, 6, 6, OK},             {2, 0, 2, E_PNG_CHUNKS},  {4, 0, 2, E_PNG_CHUNKS},
-      {6, 0, 6, E_PNG_CHUNKS},   {4, 6, 0, E_PNG_CHUNKS},
+      {3, 84, 0, E_PNG_PALETTE},
+      {3, 87, 0, OK},
+      {3, 768, 256, OK},
+      {3, 85, 0, E_PNG_CHUNKS},
+      {3, 771, 0, E_PNG_CHUNKS},
+      {3, 0, 0, E_PNG_PALETTE},
+      {3, 6, 3, E_PNG_CHUNKS},
+      {0, 6, 0, E_PNG_CHUNKS},
+      {0, 0, 2, OK},
+      {0, 0, 1, E_PNG_CHUNKS},
+      {2, 6, 6, OK},
+      {2, 0, 2, E_PNG_CHUNKS},
+      {4, 0, 2, E_PNG_CHUNKS},
+      {6, 0, 6, E_PNG_CHUNKS},
+      {4, 6, 0, E_PNG_CHUNKS},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     static const unsigned channels[] = {[0] = 1, [2] = 3, [3] = 1, [4] = 2, [6] = 4};

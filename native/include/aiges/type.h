@@ -28,21 +28,16 @@ typedef enum {
 } DataType;
 
 /* Where a node stands in its stream. A one-shot request and its answer use DataOnce. */
-typedef enum {
-  DataBegin = 0,
-  DataContinue = 1,
-  DataEnd = 2,
-  DataOnce = 3
-} DataStatus;
+typedef enum { DataBegin = 0, DataContinue = 1, DataEnd = 2, DataOnce = 3 } DataStatus;
 
 /* A list of named strings: configuration, request parameters, or the description of a DataList node.
  * The loader hands over an empty list as ONE node with key == NULL, unless it is configured to pass NULL:
  * check the key as well as the pointer.
  */
 typedef struct ParamList {
-  char *key;         /* OWNERSHIP: whoever built the list. NUL-terminated; NULL only in the empty list's node. */
-  char *value;       /* OWNERSHIP: whoever built the list. NUL-terminated, vlen bytes before the NUL. */
-  unsigned int vlen; /* bytes of value, without the NUL */
+  char *key;              /* OWNERSHIP: whoever built the list. NUL-terminated; NULL only in the empty list's node. */
+  char *value;            /* OWNERSHIP: whoever built the list. NUL-terminated, vlen bytes before the NUL. */
+  unsigned int vlen;      /* bytes of value, without the NUL */
   struct ParamList *next; /* OWNERSHIP: whoever built the list. NULL ends it. */
 } ParamList, *pParamList, *pConfig, *pDescList;
 
