@@ -8,6 +8,7 @@ import type { Config, ServiceConfig } from './config/config.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
 import { Admission } from './engine/admission.js';
+import { RateLimit } from './engine/rate-limit.js';
 import { Service } from './engine/service.js';
 import type { Logger } from './observability/logger.js';
 import { loadRuntime } from './runtimes/load.js';
@@ -16,6 +17,7 @@ import { createGrpcJsServer } from './transports/grpc/grpcjs.js';
 import type { Address } from './transports/grpc/server.js';
 import { createHttpServer } from './transports/http/server.js';
 import { serveXsf } from './transports/xsf/server.js';
+import { serveToolbox } from './transports/xsf/toolbox.js';
 
 export interface Host {
   /**
@@ -88,16 +90,19 @@ export function createHost(config: Config, options: HostOptions): Host {
   };
 
   const grpc = createGrpcJsServer(config.grpc);
+  const { rateLimit } = config.grpc;
   serveXsf(grpc, {
     service: first.service,
     headerPass: first.config.headerPass,
     ttlMs: first.config.streams.ttlMs,
     rollMs: first.config.streams.rollMs,
+    rateLimit: rateLimit === null ? null : new RateLimit(rateLimit.msPerCall, rateLimit.burst),
     advertise: config.grpc.advertise,
     host: config.grpc.host,
     shutdown: shutdown.signal,
     onError,
   });
+  serveToolbox(grpc, { ready: () => ready, services: served.map(({ service }) => service.name) });
   const health = new HealthImplementation({ '': 'NOT_SERVING', 'utils.XsfCall': 'NOT_SERVING' });
   const attach = acceptGrpcJsServices(grpc, closing.signal);
   health.addToServer(attach);

@@ -22,6 +22,8 @@ export interface GrpcConfig {
   readonly advertise: string | null;
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
+  /** `null`: no limit. */
+  readonly rateLimit: { readonly msPerCall: number; readonly burst: number } | null;
   /** Whether someone chose the host; the start line names the key if nobody did. */
   readonly hostConfigured: boolean;
 }

@@ -65,8 +65,8 @@ export const schema = {
       grpctimeout: later(integer({ ...count, unit: 's' }), 120, 'Time for the handshake of a connection.'),
       'conn-rbuf': later(integer({ ...count, unit: 'MiB' }), 0, 'Read buffer of a connection.', { inert: [0] }),
       'conn-wbuf': later(integer({ ...count, unit: 'MiB' }), 2, 'Write buffer of a connection.', { inert: [2] }),
-      rate: later(integer({ ...count, unit: 'ms' }), 0, 'Rate limiter: time per request.', { inert: [0] }),
-      burst: later(integer(count), 0, 'Rate limiter: requests that may come at once.', { inert: [0] }),
+      rate: live(integer({ ...count, unit: 'ms' }), 0, 'Rate limit of gRPC calls: time per call. 0 for no limit.'),
+      burst: live(integer(count), 0, 'Rate limit of gRPC calls: how many may come at once after a pause.'),
       http_listen: dead('Was never read in this table.', {
         note: 'was never read here; write listen = "host:port" into [http], or http_listen into [wrapper]',
       }),

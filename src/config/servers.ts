@@ -8,12 +8,14 @@ const { keys } = schema.service;
 export function buildGrpc(plan: Plan): GrpcConfig {
   const { settings } = plan;
   const host = settings.get(keys.host) ?? findInterface(plan);
+  const msPerCall = settings.get(keys.rate);
   return {
     host: host ?? '127.0.0.1',
     port: settings.get(keys.port),
     advertise: settings.get(keys.advertise),
     maxReceiveBytes: settings.get(keys.maxreceive),
     maxSendBytes: settings.get(keys.maxsend),
+    rateLimit: msPerCall === 0 ? null : { msPerCall, burst: settings.get(keys.burst) },
     hostConfigured: host !== null,
   };
 }

@@ -53,7 +53,9 @@ export function createGrpcJsServer(options: GrpcJsOptions): GrpcServer {
     unary(path, handler) {
       const handle: grpcjs.handleUnaryCall<Buffer, Buffer> = (call, callback) => {
         const trailers: Trailers = { value: null };
-        handler(unaryCall(call, connections, trailers)).then(
+        // Called in an async function, so that a handler that throws at once ends like one that rejects.
+        const answer = async (): Promise<Reply> => handler(unaryCall(call, connections, trailers));
+        answer().then(
           (reply) => {
             callback(null, takeBytes(reply), trailers.value ?? undefined);
           },

@@ -17,7 +17,7 @@ import {
   type LoaderOutput,
 } from './codec.js';
 import { Handles } from './handles.js';
-import { envelopeError, failedOutput, malformedEnvelope } from './status.js';
+import { envelopeError, failedOutput, malformedEnvelope, rateExceeded } from './status.js';
 import { type Answer, endsSession, releaseOf, XsfStream } from './stream.js';
 
 export interface XsfOptions extends Advertising {
@@ -28,6 +28,8 @@ export interface XsfOptions extends Advertising {
   readonly ttlMs: number;
   /** Milliseconds between two looks for such streams. */
   readonly rollMs: number;
+  /** What passes on the way in; null lets everything pass. */
+  readonly rateLimit: { take(): boolean } | null;
   /** Ends what is still running when the time to drain is up. */
   readonly shutdown: AbortSignal;
   /** Told about every call that failed. */
@@ -74,6 +76,7 @@ class XsfServer {
   }
 
   async call(call: GrpcCall): Promise<Reply> {
+    if (this.#options.rateLimit?.take() === false) throw rateExceeded();
     const envelope = readEnvelope(call);
     const address = advertisedAddress(this.#options, call.local ?? { host: '', port: 0 });
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;

@@ -17,3 +17,8 @@ export function malformedEnvelope(cause: unknown): GrpcError {
   const reason = cause instanceof Error ? cause.message : 'not a protobuf message';
   return new GrpcError(GrpcStatus.internal, `grpc: error unmarshalling request: ${reason}`);
 }
+
+/** The text is the one that the tier's clients know. */
+export function rateExceeded(): GrpcError {
+  return new GrpcError(GrpcStatus.unknown, 'request traffic exceeds limit,and rateFallback not defined');
+}

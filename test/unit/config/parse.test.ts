@@ -187,7 +187,7 @@ describe('what has no effect is warned of once', () => {
     ],
     ['[svcName]\nkeepalive = 1', ['svcName.keepalive: never had an effect; remove it']],
     ['[svcName]\nrate = 0\nburst = "0"\nfinder = 0\nreuseport = 0', []],
-    ['[svcName]\nrate = 5', ['svcName.rate: has no effect in this version yet']],
+    ['[svcName]\nrate = 5', []],
     ['[svcName]\nfinder = 1\nvcpu = 1', ['[svcName]: finder, vcpu: for the platform of the original, ignored; remove']],
     [
       '[fc]\nable = 0',
@@ -247,6 +247,7 @@ describe('defaults', () => {
         advertise: null,
         maxReceiveBytes: 4194304,
         maxSendBytes: 4194304,
+        rateLimit: null,
         hostConfigured: false,
       },
       http: { host: '127.0.0.1', port: 1888, maxBodyBytes: 67108864 },

@@ -50,6 +50,16 @@ describe('the gRPC server on grpc-js', () => {
     });
   });
 
+  it('takes a handler that throws at once like one that rejects', async () => {
+    server.unary('/a.B/c', () => {
+      throw new GrpcError(GrpcStatus.invalidArgument, 'no');
+    });
+    expect(await (await connect()).unary('/a.B/c', Buffer.alloc(0))).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: 'no',
+    });
+  });
+
   it('sends status, message and metadata of a GrpcError, whatever characters are in it', async () => {
     const metadata = new Map([['retry-in', ['5']]]);
     server.unary('/a.B/c', () => Promise.reject(new GrpcError(GrpcStatus.internal, 'half \ud800 % 错误\n', metadata)));

@@ -38,6 +38,7 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
     host: '127.0.0.1',
     ttlMs: 15_000,
     rollMs: 5_000,
+    rateLimit: null,
     shutdown: shutdown.signal,
     onError: () => undefined,
     ...changes,
@@ -257,6 +258,16 @@ describe('a stream over xsf', () => {
     served.shutdown.abort(new AigesError('shuttingDown'));
     expect((await waiting).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
     await expect.poll(() => served.service.load.running).toBe(0);
+  });
+
+  it('answers calls beyond the rate with the status and text that clients know', async () => {
+    let left = 1;
+    const served = await serve({ rateLimit: { take: () => left-- > 0 } });
+    expect((await callXsf(served.client, { op: 'ping' })).status).toBe(0);
+    expect(await callXsf(served.client, { op: 'ping' })).toMatchObject({
+      status: 2,
+      details: 'request traffic exceeds limit,and rateFallback not defined',
+    });
   });
 
   it('refuses to continue a one-shot call', async () => {

@@ -1,0 +1,85 @@
+import { userInfo } from 'node:os';
+import protobuf from 'protobufjs/minimal.js';
+import { GrpcError, type GrpcServer, GrpcStatus } from '../grpc/server.js';
+import { malformedEnvelope } from './status.js';
+
+export interface ToolboxOptions {
+  /** Whether calls are taken. */
+  readonly ready: () => boolean;
+  /** Names of the services. */
+  readonly services: readonly string[];
+}
+
+/** Serves `/utils.ToolBox/cmdserver`: how the tier's tools look at a running server. */
+export function serveToolbox(server: GrpcServer, options: ToolboxOptions): void {
+  const startedAt = performance.now();
+  server.unary('/utils.ToolBox/cmdserver', (call) => {
+    const body = answer(decodeRequest(call.message.bytes), options, startedAt);
+    const writer = protobuf.Writer.create();
+    if (body !== '') writer.uint32((2 << 3) | 2).string(body);
+    return Promise.resolve({ chunks: [writer.finish()] });
+  });
+}
+
+interface CommandRequest {
+  readonly query: string;
+  readonly headers: string;
+}
+
+function decodeRequest(bytes: Uint8Array): CommandRequest {
+  const texts = ['', '', ''];
+  try {
+    const reader = protobuf.Reader.create(bytes);
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      const field = tag >>> 3;
+      if ((tag & 7) === 2 && field >= 1 && field <= 3) texts[field - 1] = Buffer.from(reader.bytes()).toString();
+      else reader.skipType(tag & 7);
+    }
+  } catch (error) {
+    throw malformedEnvelope(error);
+  }
+  const [query = '', headers = ''] = texts;
+  return { query, headers };
+}
+
+function answer({ query, headers }: CommandRequest, options: ToolboxOptions, startedAt: number): string {
+  const method = parseStrings(headers, 'headers').get('method') ?? '';
+  if (method.toUpperCase() !== 'GET') throw new GrpcError(GrpcStatus.unknown, "don't support the method");
+  switch (parseStrings(query, 'query').get('cmd')) {
+    case 'health':
+      return health(options);
+    case 'status':
+      return [
+        `pid: ${process.pid}`,
+        `user: ${userInfo().username}`,
+        `uptime: ${Math.floor((performance.now() - startedAt) / 1000)}s`,
+        '',
+      ].join('\n');
+    case 'query':
+      return 'query method not defined';
+    default:
+      return "don't support the cmd";
+  }
+}
+
+/** Checkers of the tier take a server for healthy when this does not hold "err". The first line is spelt as they know it. */
+function health({ ready, services }: ToolboxOptions): string {
+  if (!ready()) return 'report error';
+  return ['health staus:', ...services.map((name) => `${name}\tcheck: <nil>`), ''].join('\n');
+}
+
+function parseStrings(text: string, what: string): ReadonlyMap<string, string> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return new Map(Object.entries(value).map(([key, member]) => [key, String(member)]));
+    }
+  } catch {
+    // Answered below, like any other text that is no object.
+  }
+  throw new GrpcError(
+    GrpcStatus.unknown,
+    `${what}: expected a JSON object of strings but received ${JSON.stringify(text.slice(0, 80))}`,
+  );
+}

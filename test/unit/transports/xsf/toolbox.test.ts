@@ -1,0 +1,73 @@
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
+import type { GrpcServer } from '../../../../src/transports/grpc/server.js';
+import { serveToolbox } from '../../../../src/transports/xsf/toolbox.js';
+import { CommandRequest, CommandResponse } from '../../../fixtures/protocol.js';
+import { RawClient } from '../../../fixtures/raw-client.js';
+
+let server: GrpcServer;
+let client: RawClient;
+let ready: boolean;
+
+beforeEach(async () => {
+  ready = true;
+  server = createGrpcJsServer({ maxReceiveBytes: 1e6, maxSendBytes: 1e6 });
+  serveToolbox(server, { ready: () => ready, services: ['digits'] });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  client = new RawClient(port);
+});
+
+afterEach(async () => {
+  client.close();
+  await server.drain(0);
+});
+
+async function ask(
+  query: string,
+  headers = '{"method":"GET"}',
+): Promise<{ code: number; details: string; body: string }> {
+  const message = Buffer.from(CommandRequest.encode({ query, headers }).finish());
+  const { code, details, bytes } = await client.unary('/utils.ToolBox/cmdserver', message);
+  const response = bytes === null ? null : (CommandResponse.decode(bytes) as unknown as { body: string });
+  return { code, details, body: response?.body ?? '' };
+}
+
+const command = (cmd: string): string => JSON.stringify({ cmd });
+
+describe('/utils.ToolBox/cmdserver', () => {
+  it.each([
+    ['another method', command('health'), '{"method":"POST"}', "don't support the method"],
+    ['no method', command('health'), '{}', "don't support the method"],
+    ['headers that are no JSON', command('health'), 'x', 'headers: expected a JSON object of strings but received "x"'],
+    [
+      'a query that is no JSON object',
+      '[1]',
+      '{"method":"get"}',
+      'query: expected a JSON object of strings but received "[1]"',
+    ],
+  ])('answers %s with an error', async (_name, query, headers, details) => {
+    expect(await ask(query, headers)).toMatchObject({ code: status.UNKNOWN, details });
+  });
+
+  it('answers bytes that are no request with INTERNAL', async () => {
+    expect((await client.unary('/utils.ToolBox/cmdserver', Buffer.from([0x0a, 0x7f]))).code).toBe(status.INTERNAL);
+  });
+
+  it('answers an unknown command with the text that tools know', async () => {
+    expect((await ask(command('dance'))).body).toBe("don't support the cmd");
+    expect((await ask(command('query'))).body).toBe('query method not defined');
+  });
+
+  it('is healthy, in the spelling that checkers know, while calls are taken', async () => {
+    expect((await ask(command('health'))).body).toBe('health staus:\ndigits\tcheck: <nil>\n');
+    ready = false;
+    expect((await ask(command('health'))).body).toBe('report error');
+  });
+
+  it('tells process, user and age', async () => {
+    expect((await ask(command('status'))).body).toMatch(
+      new RegExp(`^pid: ${process.pid}\\nuser: .+\\nuptime: \\d+s\\n$`),
+    );
+  });
+});
