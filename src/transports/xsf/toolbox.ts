@@ -58,6 +58,7 @@ function answer({ query, headers }: CommandRequest, options: ToolboxOptions, sta
       ].join('\n');
     case 'query':
       return 'query method not defined';
+    case undefined:
     default:
       return "don't support the cmd";
   }
