@@ -4,6 +4,7 @@ import { renderDefaultConfig } from '../config/render.js';
 
 interface InitOptions {
   readonly force?: true;
+  readonly keep?: true;
 }
 
 export function addInit(program: Command): void {
@@ -12,6 +13,7 @@ export function addInit(program: Command): void {
     .description('write a commented default configuration')
     .argument('[file]', 'where to write it', 'aiges.toml')
     .option('-f, --force', 'replace an existing file')
+    .option('--keep', 'leave an existing file alone and succeed')
     .action((file: string, options: InitOptions) => {
       init(file, options);
     });
@@ -22,6 +24,7 @@ function init(file: string, options: InitOptions): void {
     writeFileSync(file, renderDefaultConfig(), { flag: options.force === true ? 'w' : 'wx' });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST' && options.keep === true) return;
     if (code !== 'EEXIST') throw new Error(`cannot write ${file}: ${(error as Error).message}`, { cause: error });
     throw new Error(`${file} exists already; use --force to replace it`, { cause: error });
   }

@@ -52,6 +52,31 @@ describe('aiges-ts', () => {
   });
 });
 
+describe('aiges-ts with flags of the original', () => {
+  it('says what is wrong with them', async () => {
+    expect(await run('-m=1', '-c=aiges.toml')).toMatchObject({
+      code: 1,
+      stderr: 'aiges-ts: -m=1: the configuration centre is not offered; use -m=0 and a file\n',
+    });
+  });
+
+  it('reads them as the start scripts of its images write them', async () => {
+    const { code, stderr } = await run(
+      '-m=0',
+      '-c=nope.toml',
+      '-s=svcName',
+      '-u=http://companion:6868',
+      '-p=AIaaS',
+      '-g=dx',
+    );
+    expect(stderr).toMatch(
+      /^aiges-ts: warning: -u, -p, -g: for the platform of the original, ignored\naiges-ts: nope\.toml: no such file/,
+    );
+    expect(code).toBe(1);
+    expect((await run('-v')).stdout).toMatch(/^\d+\.\d+\.\d+/);
+  });
+});
+
 describe('aiges-ts call', () => {
   it.each([
     [['ftp://x'], /expected an address that starts with grpc:\/\/ or http:\/\//],
@@ -94,6 +119,7 @@ describe('aiges-ts init', () => {
     const committed = readFileSync(new URL('../../aiges.toml', import.meta.url), 'utf8');
     expect(readFileSync(join(folder, 'aiges.toml'), 'utf8')).toBe(committed);
     expect(await run('init')).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already') as string });
+    expect(await run('init', '--keep')).toMatchObject({ code: 0, stdout: '' });
     expect(await run('init', '--force')).toMatchObject({ code: 0 });
   });
 
