@@ -96,6 +96,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     headerPass: first.config.headerPass,
     ttlMs: first.config.streams.ttlMs,
     rollMs: first.config.streams.rollMs,
+    resizable: config.limits.resize,
     rateLimit: rateLimit === null ? null : new RateLimit(rateLimit.msPerCall, rateLimit.burst),
     advertise: config.grpc.advertise,
     host: config.grpc.host,

@@ -39,6 +39,8 @@ export interface LimitsConfig {
   readonly queue: number;
   readonly onceTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  /** Whether clients may change the number of permits. */
+  readonly resize: boolean;
   readonly leasedBytes: number;
   /** Never 0: derived from the services' permits when the file leaves it open. */
   readonly threads: number;

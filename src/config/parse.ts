@@ -44,6 +44,7 @@ function build(plan: Plan): Config {
       queue: settings.get(keys.queue),
       onceTimeoutMs: settings.get(keys.onceTimeout),
       drainTimeoutMs: settings.get(keys.drainTimeout),
+      resize: settings.get(keys.resize),
       leasedBytes: settings.get(keys.leasedBytes),
       threads: chooseThreads(plan, service.maxConcurrent),
     },

@@ -196,6 +196,11 @@ export const schema = {
     ),
     onceTimeout: live(duration({ min: 1, max: longest }), 120_000, 'Time for one request where the client gives none.'),
     drainTimeout: live(duration({ min: 0, max: longest }), 10_000, 'Time for running requests when the loader stops.'),
+    resize: live(
+      boolean(),
+      false,
+      'Let clients change [fc].max while the loader runs (AILBType). Anyone who reaches the port can.',
+    ),
     gap: live(
       duration({ min: 0, max: longest }),
       5_000,

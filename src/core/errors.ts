@@ -9,6 +9,8 @@ const table = {
   releasedHandle: [10101, 'service instance inactive, already release'],
   timeout: [10102, 'service exec once request timeout'],
   cancelled: [10102, 'the client has left'],
+  resizeTimeout: [10104, 'licences are still in use'],
+  badLicenses: [10107, 'expected a positive number of licences'],
   duplicateTag: [10105, 'wrapper handle repeat acquire async chan'],
   // The 10106 texts belong to one code in the original; the trailing blank is part of the first.
   invalidDownMethod: [10106, 'invalid downMethod'],

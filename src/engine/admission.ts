@@ -22,13 +22,21 @@ interface Waiter {
 export class Admission {
   #running = 0;
   #closed = false;
-  readonly #limits: AdmissionLimits;
+  #permits: number;
+  readonly #queue: number;
   // A Set keeps insertion order and lets a waiter that gave up leave from the middle.
   readonly #waiting = new Set<Waiter>();
-  readonly #idle: (() => void)[] = [];
+  /** Told whenever a permit has come back and nobody was waiting for it. */
+  readonly #watching = new Set<() => void>();
 
   constructor(limits: AdmissionLimits) {
-    this.#limits = limits;
+    this.#permits = limits.permits;
+    this.#queue = limits.queue;
+  }
+
+  /** Calls that may run at the same time. */
+  get permits(): number {
+    return this.#permits;
   }
 
   get running(): number {
@@ -49,7 +57,7 @@ export class Admission {
    */
   tryAcquire(): Permit {
     if (this.#closed) throw closedError();
-    if (this.#running >= this.#limits.permits) throw new AigesError('noLicense');
+    if (this.#running >= this.#permits) throw new AigesError('noLicense');
     return this.#grant();
   }
 
@@ -59,8 +67,8 @@ export class Admission {
    */
   acquire(signal: AbortSignal): Promise<Permit> {
     if (this.#closed) return Promise.reject(closedError());
-    if (this.#running < this.#limits.permits) return Promise.resolve(this.#grant());
-    if (this.#waiting.size >= this.#limits.queue) {
+    if (this.#running < this.#permits) return Promise.resolve(this.#grant());
+    if (this.#waiting.size >= this.#queue) {
       return Promise.reject(
         new AigesError('noLicense', {
           message: `service license not enough: ${this.#running} running, ${this.#waiting.size} waiting`,
@@ -98,8 +106,26 @@ export class Admission {
 
   /** Resolves when no permit is out. Only meaningful after `close()`. */
   idle(): Promise<void> {
-    if (this.#running === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+    return this.#until(() => this.#running === 0, null);
+  }
+
+  /**
+   * Changes how many calls may run. More may run at once; with fewer, nothing new is let in until enough have ended.
+   * @param signal ends the wait for them; the limit is what it was before then
+   * @throws the signal's reason
+   */
+  async resize(permits: number, signal: AbortSignal): Promise<void> {
+    const before = this.#permits;
+    this.#permits = permits;
+    this.#admitWaiting();
+    try {
+      await this.#until(() => this.#running <= permits, signal);
+    } catch (error) {
+      // Somebody may have resized again in the meantime: theirs is the last word.
+      if (this.#permits === permits) this.#permits = before;
+      this.#admitWaiting();
+      throw error;
+    }
   }
 
   #grant(): Permit {
@@ -110,11 +136,42 @@ export class Admission {
         if (!held) return;
         held = false;
         this.#running--;
-        const [next] = this.#waiting;
-        if (next !== undefined) next.admit(this.#grant());
-        else if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
+        this.#admitWaiting();
+        for (const look of [...this.#watching]) look();
       },
     };
+  }
+
+  #admitWaiting(): void {
+    for (const waiter of [...this.#waiting]) {
+      if (this.#running >= this.#permits) return;
+      waiter.admit(this.#grant());
+    }
+  }
+
+  #until(condition: () => boolean, signal: AbortSignal | null): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!condition()) return;
+        leave();
+        resolve();
+      };
+      const onAbort = (): void => {
+        leave();
+        reject(AigesError.from(signal?.reason));
+      };
+      const leave = (): void => {
+        this.#watching.delete(look);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      if (signal?.aborted === true) {
+        onAbort();
+        return;
+      }
+      this.#watching.add(look);
+      signal?.addEventListener('abort', onAbort);
+    });
   }
 }
 

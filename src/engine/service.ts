@@ -44,8 +44,9 @@ export class Service {
     return !this.#admission.closed;
   }
 
-  get load(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#admission.running, waiting: this.#admission.waiting };
+  get load(): { readonly running: number; readonly waiting: number; readonly permits: number } {
+    const { running, waiting, permits } = this.#admission;
+    return { running, waiting, permits };
   }
 
   /**
@@ -86,6 +87,14 @@ export class Service {
       runtime: this.#runtime,
       permit: this.#admission.tryAcquire(),
     });
+  }
+
+  /**
+   * Changes how many calls may run at the same time.
+   * @throws the signal's reason when too many are still running by then; nothing has changed in that case
+   */
+  resize(permits: number, signal: AbortSignal): Promise<void> {
+    return this.#admission.resize(permits, signal);
   }
 
   /** Takes nothing new from now on and resolves when the last call has returned. */

@@ -28,6 +28,8 @@ export interface XsfOptions extends Advertising {
   readonly ttlMs: number;
   /** Milliseconds between two looks for such streams. */
   readonly rollMs: number;
+  /** Whether clients may change the number of licences: nothing tells one client from another here. */
+  readonly resizable: boolean;
   /** What passes on the way in; null lets everything pass. */
   readonly rateLimit: { take(): boolean } | null;
   /** Ends what is still running when the time to drain is up. */
@@ -59,6 +61,8 @@ interface Request {
   readonly param: Envelope['param'];
   readonly input: LoaderInput;
   readonly message: Message;
+  /** Abort when the client has left, and at shutdown. */
+  readonly gone: readonly AbortSignal[];
   /** Aborts when the client waits no longer. */
   readonly deadline: Deadline;
 }
@@ -82,12 +86,13 @@ class XsfServer {
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
     const wait = waitTime(envelope.param.get('waitTime'));
-    const deadline = openDeadline(wait, () => new AigesError('timeout'), [call.signal, this.#options.shutdown]);
+    const gone = [call.signal, this.#options.shutdown];
+    const deadline = openDeadline(wait, () => new AigesError('timeout'), gone);
     let sid = '';
     try {
       const input = readLoaderInput(envelope);
       sid = input.headers.get('sid') ?? '';
-      const request = { op: envelope.op, handle, param: envelope.param, input, message: call.message, deadline };
+      const request = { op: envelope.op, handle, param: envelope.param, input, message: call.message, gone, deadline };
       const answer = await this.#dispatch(request);
       return reply(handle, address, answer.output, answer.release);
     } catch (caught) {
@@ -110,8 +115,26 @@ class XsfServer {
       case 'AILoad':
       case 'AIUnLoad':
         return empty(request);
+      case 'AILBType':
+        return this.#resize(request);
       default:
         throw new AigesError('invalidOperation', { detail: `op is "${request.op}"` });
+    }
+  }
+
+  /** AILBType: param `authzNo` is the new number of licences, `timeout` the milliseconds to wait for calls to end. */
+  async #resize(request: Request): Promise<Answer> {
+    const { param, gone } = request;
+    if (!this.#options.resizable) throw new AigesError('invalidOperation', { detail: 'AILBType is not enabled' });
+    const permits = param.get('authzNo') ?? '';
+    const timeout = param.get('timeout') ?? '0';
+    if (!/^[1-9]\d{0,6}$/.test(permits) || !/^\d{1,9}$/.test(timeout)) throw new AigesError('badLicenses');
+    const wait = openDeadline(Number(timeout), () => new AigesError('resizeTimeout'), gone);
+    try {
+      await this.#options.service.resize(Number(permits), wait.signal);
+      return empty(request);
+    } finally {
+      wait.close();
     }
   }
 

@@ -251,7 +251,14 @@ describe('defaults', () => {
         hostConfigured: false,
       },
       http: { host: '127.0.0.1', port: 1888, maxBodyBytes: 67108864 },
-      limits: { queue: 256, onceTimeoutMs: 120000, drainTimeoutMs: 10000, leasedBytes: 268435456, threads: 12 },
+      limits: {
+        queue: 256,
+        onceTimeoutMs: 120000,
+        drainTimeoutMs: 10000,
+        resize: false,
+        leasedBytes: 268435456,
+        threads: 12,
+      },
       log: { level: 'info' },
       services: [
         {
@@ -337,7 +344,7 @@ describe('values', () => {
         hostConfigured: true,
       },
       http: { host: '::1', port: 0, maxBodyBytes: 1024 },
-      limits: { queue: 0, onceTimeoutMs: 500, drainTimeoutMs: 0, leasedBytes: 1024, threads: 7 },
+      limits: { queue: 0, onceTimeoutMs: 500, drainTimeoutMs: 0, resize: false, leasedBytes: 1024, threads: 7 },
       log: { level: 'silent' },
       services: [
         {

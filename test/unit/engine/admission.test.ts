@@ -67,6 +67,36 @@ describe('Admission', () => {
     expect(admission.running).toBe(1);
   });
 
+  it('lets who waits in when it grows', async () => {
+    const admission = new Admission({ permits: 1, queue: 5 });
+    admission.tryAcquire();
+    const waiting = [admission.acquire(never), admission.acquire(never)];
+    await admission.resize(3, never);
+    await Promise.all(waiting);
+    expect(admission.running).toBe(3);
+  });
+
+  it('lets nobody in while it shrinks, and takes the new limit once enough have ended', async () => {
+    const admission = new Admission({ permits: 2, queue: 0 });
+    const [first, second] = [admission.tryAcquire(), admission.tryAcquire()];
+    const shrunk = admission.resize(1, never);
+    first.release();
+    await shrunk;
+    expect(() => admission.tryAcquire()).toThrow('service license not enough');
+    second.release();
+    admission.tryAcquire();
+  });
+
+  it('keeps the old limit when too many are still running', async () => {
+    const admission = new Admission({ permits: 2, queue: 0 });
+    const permit = admission.tryAcquire();
+    admission.tryAcquire();
+    const late = AbortSignal.abort(new AigesError('resizeTimeout'));
+    await expect(admission.resize(1, late)).rejects.toMatchObject({ code: 10104 });
+    permit.release();
+    admission.tryAcquire();
+  });
+
   it('never lets more run than permitted, never leaves a permit idle, and serves in order', async () => {
     const operations = fc.array(fc.constantFrom('acquire', 'release', 'leave'), { maxLength: 200 });
     await fc.assert(

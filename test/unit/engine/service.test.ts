@@ -141,7 +141,7 @@ describe('Service.once', () => {
     const first = service.once(callWith(), new CountedInput(), 'queue');
     const second = service.once(callWith(), new CountedInput(), 'queue');
     await Promise.resolve();
-    expect(service.load).toEqual({ running: 1, waiting: 1 });
+    expect(service.load).toEqual({ running: 1, waiting: 1, permits: 1 });
     hold.open([]);
     await Promise.all([first, second]);
     expect(runtime.calls).toBe(2);

@@ -39,6 +39,7 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
     ttlMs: 15_000,
     rollMs: 5_000,
     rateLimit: null,
+    resizable: false,
     shutdown: shutdown.signal,
     onError: () => undefined,
     ...changes,
@@ -258,6 +259,43 @@ describe('a stream over xsf', () => {
     served.shutdown.abort(new AigesError('shuttingDown'));
     expect((await waiting).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
     await expect.poll(() => served.service.load.running).toBe(0);
+  });
+
+  describe('AILBType', () => {
+    const resize = (served: Served, authzNo: string, timeout = '0'): ReturnType<typeof callXsf> =>
+      callXsf(served.client, { op: 'AILBType', param: { authzNo, timeout, lbType: '1' } });
+
+    it('is refused unless it is enabled', async () => {
+      const served = await serve();
+      expect((await resize(served, '5')).output).toMatchObject({ code: 10003 });
+      expect(served.service.load.permits).toBe(1);
+    });
+
+    it.each(['0', '-1', 'x', '', '99999999'])('refuses %j licences', async (authzNo) => {
+      const served = await serve({ resizable: true });
+      expect((await resize(served, authzNo)).output).toMatchObject({ code: 10107 });
+    });
+
+    it('lets more in at once', async () => {
+      const served = await serve({ resizable: true });
+      await served.stream.create();
+      expect((await new StreamClient(served.client).create()).response?.code).toBe(10110);
+      expect((await resize(served, '2')).output).toMatchObject({ code: 0 });
+      expect((await new StreamClient(served.client).create()).output).toMatchObject({ code: 0 });
+    });
+
+    it('waits for enough calls to end, and changes nothing when they do not in time', async () => {
+      const served = await serve({ resizable: true }, 2);
+      const streams = [new StreamClient(served.client), new StreamClient(served.client)];
+      for (const stream of streams) await stream.create();
+      expect((await resize(served, '1', '20')).output).toMatchObject({ code: 10104 });
+      expect(served.service.load.permits).toBe(2);
+      const shrunk = resize(served, '1', '60000');
+      await callXsf(served.client, { op: 'ping' });
+      await streams[0]?.abort();
+      expect((await shrunk).output).toMatchObject({ code: 0 });
+      expect((await new StreamClient(served.client).create()).response?.code).toBe(10110);
+    });
   });
 
   it('answers calls beyond the rate with the status and text that clients know', async () => {
