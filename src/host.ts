@@ -5,6 +5,7 @@ import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
 import type { Config, ServiceConfig } from './config/config.js';
+import { type Address, formatAddress } from './core/address.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
 import { Admission } from './engine/admission.js';
@@ -14,7 +15,6 @@ import type { Logger } from './observability/logger.js';
 import { loadRuntime } from './runtimes/load.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
 import { createGrpcJsServer } from './transports/grpc/grpcjs.js';
-import type { Address } from './transports/grpc/server.js';
 import { createHttpServer } from './transports/http/server.js';
 import { serveXsf } from './transports/xsf/server.js';
 import { serveToolbox } from './transports/xsf/toolbox.js';
@@ -32,12 +32,21 @@ export interface Host {
 export interface Started {
   readonly grpc: Address;
   readonly http: Address | null;
-  readonly services: readonly { readonly name: string; readonly route: string; readonly plugin: PluginInfo }[];
+  readonly services: readonly StartedService[];
+}
+
+export interface StartedService {
+  readonly name: string;
+  readonly version: string;
+  readonly route: string;
+  readonly plugin: PluginInfo;
 }
 
 export interface Drained {
   /** Calls that plugin code had not returned from when the time was up; their plugin was not ended. */
   readonly stuck: number;
+  /** Whether every plugin has ended. */
+  readonly ended: boolean;
 }
 
 export interface HostOptions {
@@ -48,6 +57,9 @@ export interface HostOptions {
 
 /** How long an answer that says "shutting down" may take to reach its client before connections are cut. */
 const lastWordsMs = 1000;
+
+/** How long an engine may take to end. */
+const finiMs = 10_000;
 
 /** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
 export function createHost(config: Config, options: HostOptions): Host {
@@ -69,7 +81,6 @@ export function createHost(config: Config, options: HostOptions): Host {
     config: serviceConfig,
     service: new Service({
       name: serviceConfig.name,
-      version: serviceConfig.version,
       runtime: load(serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
       // Engines declare nothing yet: the inputs of a stream are those that were seen.
@@ -136,52 +147,77 @@ export function createHost(config: Config, options: HostOptions): Host {
     };
   };
 
-  /** Stops listening and waits for the connections to end, at most `ms` milliseconds. */
-  const stopListening = async (ms: number): Promise<void> => {
-    const cut = setTimeout(() => http?.server.closeAllConnections(), ms);
-    await Promise.all([grpc.drain(ms), http?.close()]);
-    clearTimeout(cut);
+  /** Stops listening and resolves when every connection has ended; `cut` ends those that are left. */
+  const stopListening = async (cut: AbortSignal): Promise<void> => {
+    const onCut = (): void => {
+      http?.server.closeAllConnections();
+    };
+    cut.addEventListener('abort', onCut);
+    if (cut.aborted) onCut();
+    await Promise.all([grpc.drain(cut), http?.close()]);
   };
 
   return {
     async start() {
-      const plugins: { name: string; route: string; plugin: PluginInfo }[] = [];
+      const plugins: StartedService[] = [];
       try {
         for (const { service, config: serviceConfig } of served) {
           const plugin = await service.start(serviceConfig.pluginConfig);
-          plugins.push({ name: service.name, route: serviceConfig.route, plugin });
+          const { name, version, route } = serviceConfig;
+          plugins.push({ name, version, route, plugin });
         }
         const grpcAddress = await listening(grpc.listen(config.grpc), 'gRPC', config.grpc);
         const httpAddress = await listening(listenHttp(), 'HTTP', config.http);
         setReady(true);
         return { grpc: grpcAddress, http: httpAddress, services: plugins };
       } catch (error) {
-        await stopListening(0);
+        await stopListening(AbortSignal.abort());
         for (const { service } of served) await service.stop();
         throw error;
       }
     },
 
     async drain() {
-      const limit = config.limits.drainTimeoutMs;
       setReady(false);
       closing.abort();
       const timeUp = setTimeout(() => {
         shutdown.abort(new AigesError('shuttingDown'));
-      }, limit);
-      const end = new AbortController();
-      // A call can outlive its connection, and a connection its last call: wait for both, but not for ever.
-      await Promise.race([
-        Promise.all([...served.map(({ service }) => service.drain()), stopListening(limit + lastWordsMs)]),
-        delay(limit + lastWordsMs, undefined, { signal: end.signal }).catch(() => undefined),
-      ]);
-      end.abort();
+      }, config.limits.drainTimeoutMs);
+      const idle = Promise.all(served.map(({ service }) => service.drain()));
+      const cut = new AbortController();
+      const stopped = stopListening(cut.signal);
+      // Once no call is left, or none has time left, its answer has a moment to leave; silent connections have no more.
+      await Promise.race([idle, aborted(shutdown.signal)]);
       clearTimeout(timeUp);
+      await within(lastWordsMs, Promise.all([idle, stopped]));
+      cut.abort();
+      await stopped;
       const stuck = served.reduce((sum, { service }) => sum + service.load.running, 0);
-      if (stuck === 0) for (const { service } of served) await service.stop();
-      return { stuck };
+      const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => service.stop()))));
+      return { stuck, ended };
     },
   };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else
+      signal.addEventListener('abort', () => {
+        resolve();
+      });
+  });
+}
+
+/** Waits for something, but not for ever: tells whether it came. */
+async function within(ms: number, awaited: Promise<unknown>): Promise<boolean> {
+  const patience = new AbortController();
+  const came = await Promise.race([
+    awaited.then(() => true),
+    delay(ms, false, { signal: patience.signal }).catch(() => false),
+  ]);
+  patience.abort();
+  return came;
 }
 
 function describedServices(): ReflectionService {
@@ -194,7 +230,7 @@ async function listening<T>(listen: Promise<T>, what: string, address: Address |
     return await listen;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const where = `${address?.host ?? ''}:${String(address?.port ?? '')}`;
+    const where = address === null ? '' : formatAddress(address);
     const why =
       code === 'EADDRINUSE'
         ? 'the port is in use; choose another one, or 0 for any free one'

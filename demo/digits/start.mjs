@@ -1,6 +1,7 @@
 // npm start: builds the demo engine, serves it, and says how to try it.
 import { fileURLToPath } from 'node:url';
 import { serve } from '../../dist/cli/serve.js';
+import { formatAddress } from '../../dist/core/address.js';
 import { buildEngine } from './build-engine.mjs';
 
 // The paths in aiges.toml are relative to the root of the repository.
@@ -12,9 +13,9 @@ try {
   const image = 'img=@demo/digits/samples/7-0.png';
   process.stdout.write(
     '\nSend it a handwritten seven, from another terminal in this folder:\n' +
-      `  node dist/cli/main.js call http://${http.host}:${http.port}/v1/private/digits -i ${image}\n` +
+      `  node dist/cli/main.js call http://${formatAddress(http)}/v1/private/digits -i ${image}\n` +
       'or over gRPC, as clients of the serving tier do:\n' +
-      `  node dist/cli/main.js call grpc://${grpc.host}:${grpc.port} -s digits -i ${image} -o result:text\n\n` +
+      `  node dist/cli/main.js call grpc://${formatAddress(grpc)} -s digits -i ${image} -o result:text\n\n` +
       'Ctrl-C stops it.\n',
   );
 } catch (error) {

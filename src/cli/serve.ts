@@ -2,6 +2,7 @@ import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/config.js';
+import { formatAddress } from '../core/address.js';
 import { createHost, type Drained, type Host, type Started } from '../host.js';
 import { createLogger } from '../observability/logger.js';
 import { version } from './version.js';
@@ -32,6 +33,8 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 export async function serve(options: ServeOptions): Promise<Started> {
   // grpc-js writes to the terminal on its own; what matters of it reaches us as an error.
   setLogVerbosity(logVerbosity.NONE);
+  // Whoever read our output may be gone: no reason to lose the calls that are running.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const { config, warnings } = loadConfig({
     path: options.config ?? null,
     ...(options.service === undefined ? {} : { section: options.service }),
@@ -75,25 +78,26 @@ function stopOnSignal(host: Host): { arm(): void } {
   };
 }
 
-function finish({ stuck }: Drained): void {
+function finish({ stuck, ended }: Drained): void {
   if (stuck > 0) {
     process.stderr.write(
       `aiges-ts: ${stuck} call(s) were still inside the plugin when drainTimeout was up; ended without wrapperFini\n`,
     );
   }
+  if (stuck === 0 && !ended) process.stderr.write('aiges-ts: wrapperFini did not return; ended without it\n');
   // An engine's own threads may still be there; they must not keep the process.
-  process.exit(stuck > 0 ? 1 : 0);
+  process.exit(ended ? 0 : 1);
 }
 
 function banner(config: Config, started: Started): string {
   const lines = started.services.map(
-    ({ name, plugin }) =>
-      `aiges-ts ${version} serves "${name}" (${plugin.kind} plugin, version ${plugin.version || '?'})`,
+    ({ name, version: reported, plugin }) =>
+      `aiges-ts ${version} serves "${name}" ${reported} (${plugin.kind} plugin, version ${plugin.version || '?'})`,
   );
-  lines.push(`  gRPC  ${started.grpc.host}:${started.grpc.port}  /utils.XsfCall/call`);
+  lines.push(`  gRPC  ${formatAddress(started.grpc)}  /utils.XsfCall/call`);
   if (started.http !== null) {
     for (const { route } of started.services) {
-      lines.push(`  HTTP  http://${started.http.host}:${started.http.port}${route}`);
+      lines.push(`  HTTP  http://${formatAddress(started.http)}${route}`);
     }
   }
   if (!config.grpc.hostConfigured) {

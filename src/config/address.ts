@@ -1,9 +1,5 @@
 import { isIP, isIPv4 } from 'node:net';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Address } from '../core/address.js';
 
 /** Splits `host:port`, `[ipv6]:port`, `:port` and `:`; `null` when the text is none of them. */
 export function parseAddress(text: string): Address | null {
@@ -15,10 +11,6 @@ export function parseAddress(text: string): Address | null {
   const port = digits === '' ? 0 : Number(digits);
   if (port > 65535 || !isHost(host) || (bracketed !== undefined && isIP(host) !== 6)) return null;
   return { host, port };
-}
-
-export function formatAddress({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Whether the text is an IP address or a host name, and nothing more. */

@@ -1,6 +1,8 @@
 import type { TomlValue } from 'smol-toml';
-import { formatAddress, isDialable, isHost, parseAddress, type Address } from './address.js';
-import { formatDecimal, formatDuration, formatSize, MiB, parseDuration, parseSize } from './units.js';
+import { type Address, formatAddress } from '../core/address.js';
+import { formatDecimal } from '../core/decimal.js';
+import { isDialable, isHost, parseAddress } from './address.js';
+import { formatDuration, formatSize, MiB, parseDuration, parseSize } from './units.js';
 
 /** A value as it was found. */
 export interface Found {

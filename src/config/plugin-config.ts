@@ -6,7 +6,7 @@ import type { Plan } from './plan.js';
 import type { Report } from './report.js';
 import { schema } from './schema.js';
 import { noFile } from './section.js';
-import { formatDecimal } from './units.js';
+import { formatDecimal } from '../core/decimal.js';
 
 /** What `wrapperInit` gets: the file that `usrCfg` names, else `[wrapper]`. */
 export function choosePluginConfig(plan: Plan): StringMap {

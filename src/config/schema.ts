@@ -7,6 +7,7 @@ export const defaultSection = 'svcName';
 
 // Timers of Node end here.
 const longest = 2 ** 31 - 1;
+const day = 24 * 60 * 60 * 1000;
 const count = { min: 0, max: longest };
 const onOff = { min: -longest, max: longest };
 
@@ -195,7 +196,7 @@ export const schema = {
       'HTTP requests that wait for a place when [fc].max are running.',
     ),
     onceTimeout: live(duration({ min: 1, max: longest }), 120_000, 'Time for one request where the client gives none.'),
-    drainTimeout: live(duration({ min: 0, max: longest }), 10_000, 'Time for running requests when the loader stops.'),
+    drainTimeout: live(duration({ min: 0, max: day }), 10_000, 'Time for running requests when the loader stops.'),
     resize: live(
       boolean(),
       false,

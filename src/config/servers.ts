@@ -1,4 +1,5 @@
-import { type Address, collide, formatAddress } from './address.js';
+import { type Address, formatAddress } from '../core/address.js';
+import { collide } from './address.js';
 import type { GrpcConfig, HttpConfig } from './config.js';
 import type { Plan } from './plan.js';
 import { schema } from './schema.js';

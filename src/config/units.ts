@@ -34,17 +34,3 @@ export function formatDuration(milliseconds: number): string {
   // Minutes and hours only on request: "120s" is what people write and compare.
   return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`;
 }
-
-/** A number as plugins of the original got it: plain decimal, never with an exponent. */
-export function formatDecimal(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
-  const text = String(value);
-  const match = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
-  if (match === null) return text;
-  const [, sign = '', head = '', tail = '', exponent = ''] = match;
-  const digits = head + tail;
-  const point = 1 + Number(exponent);
-  if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`;
-  return sign + digits.padEnd(point, '0');
-}

@@ -12,7 +12,6 @@ export type Busy = 'reject' | 'queue';
 
 export interface ServiceOptions {
   readonly name: string;
-  readonly version: string;
   readonly runtime: PluginRuntime;
   readonly admission: Admission;
   readonly streams: Pick<SessionOptions, 'gapMs' | 'maxPackets' | 'realTime' | 'inputs'>;
@@ -21,14 +20,12 @@ export interface ServiceOptions {
 /** One plugin behind one admission limit: where every transport sends its calls. */
 export class Service {
   readonly name: string;
-  readonly version: string;
   readonly #runtime: PluginRuntime;
   readonly #admission: Admission;
   readonly #streams: ServiceOptions['streams'];
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
-    this.version = options.version;
     this.#runtime = options.runtime;
     this.#admission = options.admission;
     this.#streams = options.streams;
@@ -73,6 +70,19 @@ export class Service {
       throw error;
     }
     return output;
+  }
+
+  /**
+   * Takes a permit for as long as something else than the plugin keeps a call busy.
+   * @throws AigesError `noLicense`
+   */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    const permit = this.#admission.tryAcquire();
+    try {
+      return await work();
+    } finally {
+      permit.release();
+    }
   }
 
   /**

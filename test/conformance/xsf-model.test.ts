@@ -58,18 +58,16 @@ describe.each([
   });
 
   afterAll(async () => {
-    expect(await loader.stop()).toEqual({ stuck: 0 });
-    await expect
-      .poll(counters)
-      .toMatchObject({
-        jobsQueued: 0,
-        jobsRunning: 0,
-        outputsAlive: 0,
-        pins: 0,
-        sessions: 0,
-        asyncWaiting: 0,
-        engines: 0,
-      });
+    expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
+    await expect.poll(counters).toMatchObject({
+      jobsQueued: 0,
+      jobsRunning: 0,
+      outputsAlive: 0,
+      pins: 0,
+      sessions: 0,
+      asyncWaiting: 0,
+      engines: 0,
+    });
   });
 
   it('is answered as the protocol says, and leaves nothing behind', async () => {

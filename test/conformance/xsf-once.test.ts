@@ -20,7 +20,7 @@ describe.each([
   });
 
   afterAll(async () => {
-    expect(await loader.stop()).toEqual({ stuck: 0 });
+    expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
     expect(counters()).toMatchObject({ jobsQueued: 0, jobsRunning: 0, outputsAlive: 0, pins: 0, engines: 0 });
   });
 

@@ -36,7 +36,7 @@ describe.each([
   });
 
   afterAll(async () => {
-    expect(await loader.stop()).toEqual({ stuck: 0 });
+    expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
     await expect.poll(counters).toMatchObject({ ...idle, engines: 0 });
   });
 

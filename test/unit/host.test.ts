@@ -88,7 +88,7 @@ describe('createHost', () => {
     hold.open();
     expect((await grpc).output).toMatchObject({ code: 0 });
     expect((await http).status).toBe(200);
-    expect(await drained).toEqual({ stuck: 0 });
+    expect(await drained).toEqual({ stuck: 0, ended: true });
     expect(runtime.stopped).toBe(1);
     await expect(post(loader)).rejects.toThrow('fetch failed');
   });
@@ -106,7 +106,7 @@ describe('createHost', () => {
     const grpc = callXsf(loader.client, onceRequest());
     const http = post(loader);
     await until(() => runtime.calls === 2);
-    expect(await loader.host.drain()).toEqual({ stuck: 0 });
+    expect(await loader.host.drain()).toEqual({ stuck: 0, ended: true });
     expect((await grpc).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
     expect((await http).status).toBe(503);
     expect(runtime.stopped).toBe(1);
@@ -117,7 +117,7 @@ describe('createHost', () => {
     const loader = await start(runtime, { drainTimeoutMs: 20 });
     const grpc = callXsf(loader.client, onceRequest());
     await until(() => runtime.calls === 1);
-    expect(await loader.host.drain()).toEqual({ stuck: 1 });
+    expect(await loader.host.drain()).toEqual({ stuck: 1, ended: false });
     expect((await grpc).output).toMatchObject({ code: 10110 });
     expect(runtime.stopped).toBe(0);
   });

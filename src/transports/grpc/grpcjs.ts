@@ -1,7 +1,7 @@
 import { toUSVString } from 'node:util';
 import * as grpcjs from '@grpc/grpc-js';
+import type { Address } from '../../core/address.js';
 import {
-  type Address,
   type GrpcCall,
   GrpcError,
   type GrpcServer,
@@ -55,21 +55,20 @@ export function createGrpcJsServer(options: GrpcJsOptions): GrpcServer {
         const trailers: Trailers = { value: null };
         // Called in an async function, so that a handler that throws at once ends like one that rejects.
         const answer = async (): Promise<Reply> => handler(unaryCall(call, connections, trailers));
-        answer().then(
-          (reply) => {
-            callback(null, takeBytes(reply), trailers.value ?? undefined);
-          },
-          (error: unknown) => {
+        answer()
+          .then((reply) => {
+            callback(null, takeBytes(reply, options.maxSendBytes), trailers.value ?? undefined);
+          })
+          .catch((error: unknown) => {
             callback(statusOf(error, trailers.value));
-          },
-        );
+          });
       };
       server.register(path, handle, identity, identity, 'unary');
     },
 
     stream(path, handler) {
       const handle: grpcjs.handleBidiStreamingCall<Buffer, Buffer> = (call) => {
-        void pump(call, handler, connections);
+        void pump(call, handler, connections, options.maxSendBytes);
       };
       server.register(path, handle, identity, identity, 'bidi');
     },
@@ -85,13 +84,20 @@ export function createGrpcJsServer(options: GrpcJsOptions): GrpcServer {
       return { host: address.host, port };
     },
 
-    drain(ms) {
+    drain(cut) {
       return new Promise((resolve) => {
-        const cut = setTimeout(() => {
+        const onCut = (): void => {
           server.forceShutdown();
-        }, ms);
+          // Its callback waits for connections that never became HTTP/2 ones.
+          resolve();
+        };
+        cut.addEventListener('abort', onCut);
+        if (cut.aborted) {
+          onCut();
+          return;
+        }
         server.tryShutdown(() => {
-          clearTimeout(cut);
+          cut.removeEventListener('abort', onCut);
           resolve();
         });
       });
@@ -122,6 +128,7 @@ function callContext(
     metadata: fromGrpcJs(call.metadata),
     peer: connection?.peer ?? null,
     local: connection?.local ?? null,
+    deadline: deadlineOf(call),
     signal: controller.signal,
     sendMetadata: (metadata) => {
       call.sendMetadata(toGrpcJs(metadata));
@@ -132,10 +139,17 @@ function callContext(
   };
 }
 
+/** grpc-js has deadlines on the wall clock. */
+function deadlineOf(call: UnaryCall | DuplexCall): number {
+  const deadline = Number(call.getDeadline());
+  return Number.isFinite(deadline) ? performance.now() + deadline - Date.now() : Infinity;
+}
+
 async function pump(
   call: DuplexCall,
   handler: (stream: GrpcStream) => AsyncIterable<Reply>,
   connections: WeakMap<grpcjs.Metadata, Connection>,
+  maxSendBytes: number,
 ): Promise<void> {
   const trailers: Trailers = { value: null };
   const messages = async function* (): AsyncIterable<Message> {
@@ -150,7 +164,7 @@ async function pump(
         reply.release?.();
         return;
       }
-      if (!call.write(takeBytes(reply))) await drained(call);
+      if (!call.write(takeBytes(reply, maxSendBytes))) await drained(call);
     }
     call.end(trailers.value ?? undefined);
   } catch (error) {
@@ -175,10 +189,18 @@ function messageOf(bytes: Buffer): Message {
   return { bytes, retain: () => undefined, release: () => undefined };
 }
 
-function takeBytes(reply: Reply): Buffer {
-  const bytes = Buffer.concat(reply.chunks);
-  reply.release?.();
-  return bytes;
+/** @throws GrpcError before anything is joined that could not be sent */
+function takeBytes(reply: Reply, maxSendBytes: number): Buffer {
+  try {
+    const length = reply.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    if (length > maxSendBytes) {
+      const message = `grpc: trying to send message larger than max (${length} vs. ${maxSendBytes})`;
+      throw new GrpcError(GrpcStatus.resourceExhausted, message);
+    }
+    return Buffer.concat(reply.chunks, length);
+  } finally {
+    reply.release?.();
+  }
 }
 
 function statusOf(error: unknown, trailers: grpcjs.Metadata | null): grpcjs.ServerErrorResponse {

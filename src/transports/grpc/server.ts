@@ -1,3 +1,5 @@
+import type { Address } from '../../core/address.js';
+
 /** A gRPC server as the services see it: raw messages in, chunks out, whoever does the framing. */
 export interface GrpcServer {
   /** Registers a method; `path` is `/package.Service/method`. Before `listen`. */
@@ -6,13 +8,8 @@ export interface GrpcServer {
   stream(path: string, handler: (call: GrpcStream) => AsyncIterable<Reply>): void;
   /** @throws Error with a `code` of the system (EADDRINUSE, …) when the address cannot be had */
   listen(address: Address): Promise<Address>;
-  /** Takes no new calls, gives running ones up to `ms` milliseconds, then cuts what is left. */
-  drain(ms: number): Promise<void>;
-}
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
+  /** Takes no new calls and resolves when every connection has ended; `cut` ends those that are left. */
+  drain(cut: AbortSignal): Promise<void>;
 }
 
 /** Header fields; keys are lower case, values of `-bin` keys are bytes. */
@@ -24,6 +21,8 @@ interface CallContext {
   readonly peer: Address | null;
   /** Our end of the connection, null when it is not a TCP one. */
   readonly local: Address | null;
+  /** When the client stops waiting, in milliseconds of `performance.now()`; Infinity when it did not say. */
+  readonly deadline: number;
   /** Aborts when the client cancels, leaves, or runs out of time. */
   readonly signal: AbortSignal;
   /** Sends the header fields ahead of the first message. At most once. */

@@ -1,4 +1,5 @@
 import type { ExpectedOutput } from '../../core/call.js';
+import { formatDecimal } from '../../core/decimal.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, DataType, type Frame } from '../../core/frame.js';
 
@@ -153,20 +154,8 @@ function decodeBase64(text: string, path: string): Buffer<ArrayBuffer> {
 /** What a header, parameter or attribute becomes for the plugin, which knows strings only. */
 function scalar(value: Json): string {
   if (value === null) return '';
-  if (typeof value === 'number') return plainDecimal(value);
+  if (typeof value === 'number') return formatDecimal(value);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-/** The shortest decimal that reads back as the same number, never with an exponent. */
-export function plainDecimal(value: number): string {
-  const text = String(value);
-  const match = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
-  if (match === null) return text;
-  const [, sign = '', lead = '', fraction = '', exponentText = '0'] = match;
-  const exponent = Number(exponentText);
-  const digits = lead + fraction;
-  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
-  return sign + digits.padEnd(exponent + 1, '0');
 }
 
 function section(root: JsonObject, name: string): JsonObject {

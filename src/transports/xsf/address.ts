@@ -1,5 +1,5 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
-import type { Address } from '../grpc/server.js';
+import type { Address } from '../../core/address.js';
 
 export interface Advertising {
   /** "ip:port" from the configuration, which wins over everything. */

@@ -1,5 +1,5 @@
+import type { Address } from '../../core/address.js';
 import { AigesError } from '../../core/errors.js';
-import type { Address } from '../grpc/server.js';
 
 /** How many ended handles are still told apart from ones that never were. */
 const remembered = 1000;

@@ -1,3 +1,4 @@
+import type { Address } from '../../core/address.js';
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus } from '../../core/frame.js';
@@ -6,7 +7,7 @@ import { type Deadline, openDeadline } from '../../engine/deadline.js';
 import { expectedAttributes } from '../../engine/expect.js';
 import type { Input } from '../../engine/input.js';
 import { answerStatus, type Service } from '../../engine/service.js';
-import type { Address, GrpcCall, GrpcServer, Message, Reply } from '../grpc/server.js';
+import type { GrpcCall, GrpcServer, Message, Reply } from '../grpc/server.js';
 import { advertisedAddress, type Advertising } from './address.js';
 import {
   decodeEnvelope,
@@ -51,8 +52,14 @@ export function serveXsf(server: GrpcServer, options: XsfOptions): void {
   server.unary('/utils.XsfCall/call', (call) => xsf.call(call));
 }
 
+/** Longest handle that a client may bring; those of this loader have 26 characters. */
+const longestHandle = 256;
+
 /** What is behind a live handle: a stream, or a one-shot call that is running. */
-type Live = XsfStream | 'once';
+type Live = XsfStream | OnceCall;
+
+/** Ends a one-shot call for whoever waits for it. */
+type OnceCall = AbortController;
 
 /** One request with everything that its handling needs. */
 interface Request {
@@ -63,13 +70,17 @@ interface Request {
   readonly message: Message;
   /** Abort when the client has left, and at shutdown. */
   readonly gone: readonly AbortSignal[];
-  /** Aborts when the client waits no longer. */
+  /** Aborts the request itself. */
+  readonly abort: AbortController;
+  /** Aborts when the client waits no longer, and with every signal above. */
   readonly deadline: Deadline;
 }
 
 class XsfServer {
   readonly #options: XsfOptions;
   readonly #handles = new Handles<Live>();
+  /** Handles that plugin code still knows as the tag of a call. They outlive the call's answer. */
+  readonly #inside = new Set<string>();
   #sweeper: NodeJS.Timeout | null = null;
 
   constructor(options: XsfOptions) {
@@ -85,14 +96,27 @@ class XsfServer {
     const address = advertisedAddress(this.#options, call.local ?? { host: '', port: 0 });
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
-    const wait = waitTime(envelope.param.get('waitTime'));
-    const gone = [call.signal, this.#options.shutdown];
+    const wait = Math.min(waitTime(envelope.param.get('waitTime')), call.deadline - performance.now());
+    const abort = new AbortController();
+    const gone = [call.signal, this.#options.shutdown, abort.signal];
     const deadline = openDeadline(wait, () => new AigesError('timeout'), gone);
     let sid = '';
     try {
+      if (handle.length > longestHandle) {
+        throw new AigesError('invalidInput', { detail: `the handle has ${handle.length} characters` });
+      }
       const input = readLoaderInput(envelope);
       sid = input.headers.get('sid') ?? '';
-      const request = { op: envelope.op, handle, param: envelope.param, input, message: call.message, gone, deadline };
+      const request = {
+        op: envelope.op,
+        handle,
+        param: envelope.param,
+        input,
+        message: call.message,
+        gone,
+        abort,
+        deadline,
+      };
       const answer = await this.#dispatch(request);
       return reply(handle, address, answer.output, answer.release);
     } catch (caught) {
@@ -143,6 +167,7 @@ class XsfServer {
     if (input.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
     checkMeta(input);
     this.#handles.checkFree(handle);
+    if (this.#inside.has(handle)) throw new AigesError('duplicateTag');
     if (input.once) return this.#once(request);
     const session = this.#options.service.open(
       {
@@ -156,6 +181,8 @@ class XsfServer {
     );
     const stream = new XsfStream(session, input.expect);
     this.#handles.open(handle, stream);
+    this.#inside.add(handle);
+    void stream.done.then(() => this.#inside.delete(handle));
     this.#sweep();
     if (request.op !== 'AIIn') return this.#continue(request);
     // Clients know that opening succeeds: what fails shows on the next call.
@@ -165,9 +192,9 @@ class XsfServer {
 
   async #once(request: Request): Promise<Answer> {
     const { input, handle, deadline } = request;
-    this.#handles.open(handle, 'once');
+    this.#handles.open(handle, request.abort);
     try {
-      if (input.frames.length === 0) throw await payloadNeverCame(deadline.signal);
+      if (input.frames.length === 0) throw await this.#options.service.hold(() => payloadNeverCame(deadline.signal));
       const call: Call = {
         sid: input.headers.get('sid') ?? '',
         tag: handle,
@@ -177,7 +204,13 @@ class XsfServer {
         signal: deadline.signal,
         deadline: deadline.at,
       };
-      const output = await this.#options.service.once(call, hold(request), 'reject');
+      const held = hold(request);
+      this.#inside.add(handle);
+      const release = (): void => {
+        held.release();
+        this.#inside.delete(handle);
+      };
+      const output = await this.#options.service.once(call, { ...held, release }, 'reject');
       return { output: onceOutput(input, output), release: releaseOf(output) };
     } catch (caught) {
       // A call that was never let in leaves no trace.
@@ -191,8 +224,12 @@ class XsfServer {
   async #continue(request: Request): Promise<Answer> {
     const { op, handle, input, deadline } = request;
     const stream = this.#handles.find(handle);
-    // The one answer of a one-shot call goes to the request that made it.
-    if (stream === 'once') throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
+    if (stream instanceof AbortController) {
+      // The one answer of a one-shot call goes to the request that made it.
+      if (op !== 'AIExcp') throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
+      stream.abort(new AigesError('releasedHandle'));
+      return empty({ input: { serviceId: '' } });
+    }
     if (op === 'AIExcp') {
       this.#handles.release(handle);
       const ended = stream.close(new AigesError('releasedHandle'));
@@ -232,7 +269,7 @@ class XsfServer {
   /** Ends streams without waiting for the plugin, which may be stuck in one of them. */
   #endStreams(which: (stream: XsfStream) => boolean, reason: AigesError): void {
     for (const [handle, stream] of this.#handles.live) {
-      if (stream === 'once' || !which(stream)) continue;
+      if (stream instanceof AbortController || !which(stream)) continue;
       this.#handles.forget(handle);
       void stream.close(reason);
     }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { collide, formatAddress, isDialable, isHost, parseAddress } from '../../../src/config/address.js';
+import { collide, isDialable, isHost, parseAddress } from '../../../src/config/address.js';
+import { formatAddress } from '../../../src/core/address.js';
 
 describe('addresses', () => {
   test.each([

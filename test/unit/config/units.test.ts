@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formatDecimal, formatDuration, formatSize, parseDuration, parseSize } from '../../../src/config/units.js';
+import { formatDecimal } from '../../../src/core/decimal.js';
+import { formatDuration, formatSize, parseDuration, parseSize } from '../../../src/config/units.js';
 
 describe('sizes', () => {
   test.each(['', 'MiB', '1.5MiB', '-1', '64MB', '64 M', '0x10', '1e3'])('%j is none', (text) => {

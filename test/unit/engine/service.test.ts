@@ -29,7 +29,7 @@ class CountedInput implements Input {
 }
 
 function serviceOn(runtime: FakeRuntime, limits = { permits: 1, queue: 1 }): Service {
-  return new Service({ name: 'test', version: 'v1', runtime, admission: new Admission(limits), streams });
+  return new Service({ name: 'test', runtime, admission: new Admission(limits), streams });
 }
 
 const result = { name: 'result', type: DataType.text, attributes: emptyMap };

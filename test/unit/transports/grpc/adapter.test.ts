@@ -29,7 +29,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   client.close();
-  await server.drain(0);
+  await server.drain(AbortSignal.abort());
 });
 
 const { Check, Watch } = healthService as unknown as Record<

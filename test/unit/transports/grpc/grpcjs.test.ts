@@ -21,7 +21,7 @@ beforeEach(() => {
 afterEach(async () => {
   client?.close();
   client = null;
-  await server.drain(0);
+  await server.drain(AbortSignal.abort());
 });
 
 async function connect(): Promise<RawClient> {
@@ -35,7 +35,7 @@ describe('the gRPC server on grpc-js', () => {
     const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
     const second = createGrpcJsServer({ maxReceiveBytes: 1000, maxSendBytes: 1000 });
     await expect(second.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
-    await second.drain(0);
+    await second.drain(AbortSignal.abort());
   });
 
   it('answers an unknown method with UNIMPLEMENTED', async () => {
@@ -171,7 +171,7 @@ describe('the gRPC server on grpc-js', () => {
     });
     const answer = (await connect()).unary('/a.B/short', Buffer.alloc(0));
     await started.promise;
-    const drained = server.drain(60_000);
+    const drained = server.drain(new AbortController().signal);
     hold.open();
     expect((await answer).bytes?.toString()).toBe('done');
     await drained;
@@ -185,7 +185,7 @@ describe('the gRPC server on grpc-js', () => {
     });
     const answer = (await connect()).unary('/a.B/long', Buffer.alloc(0));
     await started.promise;
-    await server.drain(1);
+    await server.drain(AbortSignal.timeout(1));
     expect((await answer).code).not.toBe(status.OK);
   });
 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
+import { formatDecimal } from '../../../../src/core/decimal.js';
 import { DataType } from '../../../../src/core/frame.js';
-import { decodeOnce, encodeError, encodeOnce, plainDecimal } from '../../../../src/transports/http/codec.js';
+import { decodeOnce, encodeError, encodeOnce } from '../../../../src/transports/http/codec.js';
 import { textFrame } from '../../../fixtures/fake-runtime.js';
 
 const decode = (body: unknown): ReturnType<typeof decodeOnce> => decodeOnce(Buffer.from(JSON.stringify(body)));
@@ -120,7 +121,7 @@ describe('decodeOnce', () => {
   });
 });
 
-describe('plainDecimal', () => {
+describe('formatDecimal', () => {
   it.each([
     [0, '0'],
     [-0, '0'],
@@ -130,13 +131,13 @@ describe('plainDecimal', () => {
     [-1.5e-7, '-0.00000015'],
     [1.7976931348623157e308, `17976931348623157${'0'.repeat(292)}`],
   ])('writes %d as %s', (value, text) => {
-    expect(plainDecimal(value)).toBe(text);
+    expect(formatDecimal(value)).toBe(text);
   });
 
   it('reads back as the same number and has no exponent', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
-        const text = plainDecimal(value);
+        const text = formatDecimal(value);
         expect(text).toMatch(/^-?\d+(\.\d+)?$/);
         expect(Number(text)).toBe(value === 0 ? 0 : value);
       }),

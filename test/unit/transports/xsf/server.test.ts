@@ -24,7 +24,6 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
   const runtime = new FakeRuntime();
   const service = new Service({
     name: 'svc',
-    version: 'v1',
     runtime,
     admission: new Admission({ permits, queue: 0 }),
     streams,
@@ -48,7 +47,7 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
   const client = new RawClient(port);
   stop = async () => {
     client.close();
-    await server.drain(0);
+    await server.drain(AbortSignal.abort());
     shutdown.abort(new AigesError('shuttingDown'));
     await service.drain();
     expect(runtime.outputsAlive).toBe(0);
@@ -322,5 +321,54 @@ describe('a stream over xsf', () => {
     expect((await served.stream.poll()).output).toMatchObject({ code: 10102 });
     hold.open();
     expect((await running).output).toMatchObject({ code: 0 });
+  });
+
+  it('gives a one-shot call up on AIExcp, and its handle to nobody while plugin code knows it', async () => {
+    const served = await serve({}, 2);
+    const hold = gate();
+    served.runtime.once = async () => {
+      await hold.promise;
+      return served.runtime.output([]);
+    };
+    const request = onceRequest(onceInput(), { s: { h: 'once' } });
+    const running = callXsf(served.client, request);
+    await expect.poll(() => served.service.load.running).toBe(1);
+    served.stream.handle = 'once';
+    expect((await served.stream.abort()).output).toMatchObject({ code: 0, status: 0 });
+    expect((await running).output).toMatchObject({ code: 10101 });
+    expect((await callXsf(served.client, request)).output).toMatchObject({ code: 10105 });
+    hold.open();
+    await expect.poll(() => served.service.load.running).toBe(0);
+    expect((await callXsf(served.client, request)).output).toMatchObject({ code: 0 });
+  });
+
+  it('refuses handles that only cost memory', async () => {
+    const served = await serve();
+    const request = onceRequest(onceInput(), { s: { h: 'x'.repeat(257) } });
+    expect((await callXsf(served.client, request)).output).toMatchObject({ code: 10009 });
+  });
+
+  it('holds a licence while it waits for a payload that has not come', async () => {
+    const served = await serve();
+    const waiting = callXsf(
+      served.client,
+      onceRequest(onceInput({ pl: [] }), { param: { SeqNo: '1', waitTime: '300' } }),
+    );
+    await expect.poll(() => served.service.load.running).toBe(1);
+    expect((await callXsf(served.client, onceRequest())).response).toMatchObject({ code: 10110 });
+    expect((await waiting).output).toMatchObject({ code: 10102 });
+  });
+
+  it('tells the plugin the deadline of the gRPC call where that is the earlier one', async () => {
+    const served = await serve();
+    const seen = gate<number>();
+    served.runtime.once = (call) => {
+      seen.open(call.deadline - performance.now());
+      return Promise.resolve(served.runtime.output([]));
+    };
+    await callXsf(served.client, onceRequest(onceInput(), { param: { SeqNo: '1', waitTime: '600000' } }), {
+      deadlineMs: 20_000,
+    });
+    expect(await seen.promise).toBeLessThanOrEqual(20_000);
   });
 });

@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   client.close();
-  await server.drain(0);
+  await server.drain(AbortSignal.abort());
 });
 
 async function ask(
