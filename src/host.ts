@@ -70,6 +70,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       loadRuntime(plugin, {
         maxThreads: config.limits.threads,
         leasedBytes: config.limits.leasedBytes,
+        abandoned: config.limits.abandoned,
         onMeter: (tag, key, count) => {
           log.info({ tag, key, count }, 'meter');
         },

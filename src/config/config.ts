@@ -42,6 +42,8 @@ export interface LimitsConfig {
   /** Whether clients may change the number of permits. */
   readonly resize: boolean;
   readonly leasedBytes: number;
+  /** Given up asynchronous calls that are remembered. */
+  readonly abandoned: number;
   /** Never 0: derived from the services' permits when the file leaves it open. */
   readonly threads: number;
 }

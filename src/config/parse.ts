@@ -45,6 +45,7 @@ function build(plan: Plan): Config {
       onceTimeoutMs: settings.get(keys.onceTimeout),
       drainTimeoutMs: settings.get(keys.drainTimeout),
       resize: settings.get(keys.resize),
+      abandoned: settings.get(keys.abandoned),
       leasedBytes: settings.get(keys.leasedBytes),
       threads: chooseThreads(plan, service.maxConcurrent),
     },

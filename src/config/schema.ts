@@ -217,6 +217,11 @@ export const schema = {
       256 * MiB,
       'Engine memory that may be waiting to be sent, for [plugin].output = "lease".',
     ),
+    abandoned: live(
+      integer({ min: 0, max: 10_000_000 }),
+      10_000,
+      'Calls that were given up before an asynchronous engine called back, and whose handles are refused until it does. Beyond it the oldest are forgotten.',
+    ),
     threads: live(
       integer({ min: 0, max: 65536 }),
       0,

@@ -6,7 +6,9 @@ export type PluginChoice = { readonly kind: 'native' } & Required<
   Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon'>
 >;
 
-export type RuntimeSurroundings = Required<Pick<NativeOptions, 'maxThreads' | 'leasedBytes' | 'onMeter' | 'onTrace'>>;
+export type RuntimeSurroundings = Required<
+  Pick<NativeOptions, 'maxThreads' | 'leasedBytes' | 'abandoned' | 'onMeter' | 'onTrace'>
+>;
 
 /** The one place that knows which kinds of plugins there are. */
 export function loadRuntime(plugin: PluginChoice, surroundings: RuntimeSurroundings): PluginRuntime {

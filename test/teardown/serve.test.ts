@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -182,6 +182,32 @@ describe('aiges-ts serve', () => {
     expect(code).toBe(1);
     expect(output).toContain('1 call(s) were still inside the plugin');
     expect(finiCount()).toBe(0);
+  });
+
+  it.each(['gRPC', 'HTTP'])('is not held up by a silent connection to its %s port', async (which) => {
+    const { child, ended, client, http } = await serve({ limits: 'drainTimeout = "10m"' });
+    const port = which === 'gRPC' ? client.port : Number(new URL(http).port);
+    const silent = connect(port, '127.0.0.1');
+    silent.on('error', () => undefined);
+    await once(silent, 'connect');
+    child.kill('SIGTERM');
+    // Long before drainTimeout: there is no call to wait for.
+    expect(await ended).toMatchObject({ code: 0 });
+    expect(finiCount()).toBe(1);
+    silent.destroy();
+  });
+
+  it('finishes its calls although nobody reads its output any more', async () => {
+    const { child, ended, client } = await serve();
+    const inside = await callInside(client);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    child.kill('SIGTERM');
+    await expect.poll(() => callXsf(client, { op: 'ping' }).then(({ status }) => status)).not.toBe(0);
+    inside.gate.open();
+    expect((await inside.answer).output).toMatchObject({ code: 0 });
+    expect(await ended).toMatchObject({ code: 0 });
+    expect(finiCount()).toBe(1);
   });
 
   it('ends at once on a second signal', async () => {

@@ -32,7 +32,11 @@ export interface HttpOptions {
 /** Builds the HTTP server; the caller lets it listen. */
 export function createHttpServer(options: HttpOptions): FastifyInstance {
   const app = Fastify({ bodyLimit: options.maxBodyBytes, return503OnClosing: false, forceCloseConnections: 'idle' });
-  // Clients of the original send JSON under any content type, or none.
+  // Clients of the original send JSON under any content type, or none, or one that is no content type at all.
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.headers['content-type'] = 'application/octet-stream';
+    done();
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body);
@@ -90,6 +94,7 @@ async function answerOnce(
   try {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const decoded = decodeOnce(body);
+    if (decoded.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
     const output = await served.service.once(
       {
         sid,

@@ -6,6 +6,7 @@ const statuses: Partial<Record<ErrorName, number>> = {
   inconvertibleBody: 400,
   invalidInput: 400,
   malformedInput: 400,
+  invalidDownMethod: 400,
   outputNotExpected: 400,
   outputTypeMismatch: 400,
   timeout: 504,

@@ -256,6 +256,7 @@ describe('defaults', () => {
         onceTimeoutMs: 120000,
         drainTimeoutMs: 10000,
         resize: false,
+        abandoned: 10000,
         leasedBytes: 268435456,
         threads: 12,
       },
@@ -344,7 +345,15 @@ describe('values', () => {
         hostConfigured: true,
       },
       http: { host: '::1', port: 0, maxBodyBytes: 1024 },
-      limits: { queue: 0, onceTimeoutMs: 500, drainTimeoutMs: 0, resize: false, leasedBytes: 1024, threads: 7 },
+      limits: {
+        queue: 0,
+        onceTimeoutMs: 500,
+        drainTimeoutMs: 0,
+        resize: false,
+        abandoned: 10000,
+        leasedBytes: 1024,
+        threads: 7,
+      },
       log: { level: 'silent' },
       services: [
         {

@@ -165,10 +165,18 @@ describe('POST <route>', () => {
 
   it('takes any content type, as clients of the original send it', async () => {
     const { app } = setup(echo);
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/octet-stream']) {
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/octet-stream', 'abc', ';;']) {
       const headers = { 'content-type': type };
       expect((await app.inject({ method: 'POST', url: route, payload: '{}', headers })).statusCode).toBe(200);
     }
+  });
+
+  it('refuses delivery through a message broker', async () => {
+    const { app, runtime } = setup(echo);
+    const response = await app.inject({ method: 'POST', url: route, payload: '{"header":{"downMethod":"async"}}' });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({ header: { code: 10106 } });
+    expect(runtime.calls).toBe(0);
   });
 
   it('tells the plugin when the client leaves', async () => {
