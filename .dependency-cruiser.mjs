@@ -24,6 +24,7 @@ export default {
     layer('core-imports-nothing', '^src/core/', '^src/core/'),
     layer('config-imports-core', '^src/config/', '^src/(core|config)/'),
     layer('observability-imports-core', '^src/observability/', '^src/(core|observability)/'),
+    layer('data-imports-core', '^src/data/', '^src/(core|data)/'),
     layer('engine-imports-core', '^src/engine/', '^src/(core|engine)/'),
     layer('runtimes-import-core', '^src/runtimes/', '^src/(core|runtimes)/'),
     layer('transports-import-engine', '^src/transports/', '^src/(core|engine|transports)/'),
@@ -33,7 +34,11 @@ export default {
       from: { path: '^src/transports/(xsf|http)/' },
       to: { path: '^src/transports/(?!$1/|grpc/server\\.ts$)' },
     },
-    layer('host-builds-everything', '^src/host\\.ts$', '^src/(core|config|engine|runtimes|transports|observability)/'),
+    layer(
+      'host-builds-everything',
+      '^src/host\\.ts$',
+      '^src/(core|config|data|engine|runtimes|transports|observability)/',
+    ),
     layer('cli-imports-host', '^src/cli/', '^src/(cli|config|core|observability)/|^src/host\\.ts$'),
   ],
   options: {

@@ -8,6 +8,7 @@ import type { Config, ServiceConfig } from './config/config.js';
 import { type Address, formatAddress } from './core/address.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
+import { createDataSource, type DataSource, isRemote } from './data/data-source.js';
 import { Admission } from './engine/admission.js';
 import { RateLimit } from './engine/rate-limit.js';
 import { Service } from './engine/service.js';
@@ -78,12 +79,14 @@ export function createHost(config: Config, options: HostOptions): Host {
           log.info({ tag, key, value }, 'trace');
         },
       }));
+  const data = openData(config);
   const served = config.services.map((serviceConfig) => ({
     config: serviceConfig,
     service: new Service({
       name: serviceConfig.name,
       runtime: load(serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
+      prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, signal) : frames),
       // Engines declare nothing yet: the inputs of a stream are those that were seen.
       streams: { ...serviceConfig.streams, inputs: null },
     }),
@@ -173,6 +176,7 @@ export function createHost(config: Config, options: HostOptions): Host {
         return { grpc: grpcAddress, http: httpAddress, services: plugins };
       } catch (error) {
         await stopListening(AbortSignal.abort());
+        data.close();
         for (const { service } of served) await service.stop();
         throw error;
       }
@@ -194,6 +198,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       cut.abort();
       await stopped;
       const stuck = served.reduce((sum, { service }) => sum + service.load.running, 0);
+      data.close();
       const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => service.stop()))));
       return { stuck, ended };
     },
@@ -219,6 +224,14 @@ async function within(ms: number, awaited: Promise<unknown>): Promise<boolean> {
   ]);
   patience.abort();
   return came;
+}
+
+function openData(config: Config): DataSource {
+  try {
+    return createDataSource(config.data);
+  } catch (error) {
+    throw new AigesError('initFailed', { message: `[data].allow: ${(error as Error).message}`, cause: error });
+  }
 }
 
 function describedServices(): ReflectionService {

@@ -9,6 +9,7 @@ export interface Config {
   /** `null`: no HTTP. */
   readonly http: HttpConfig | null;
   readonly limits: LimitsConfig;
+  readonly data: DataConfig;
   readonly log: LogConfig;
   /** Exactly one for now. */
   readonly services: readonly ServiceConfig[];
@@ -46,6 +47,18 @@ export interface LimitsConfig {
   readonly abandoned: number;
   /** Never 0: derived from the services' permits when the file leaves it open. */
   readonly threads: number;
+}
+
+/** Input that lies elsewhere. */
+export interface DataConfig {
+  /** Where it may be fetched from; empty: from nowhere. */
+  readonly allow: readonly string[];
+  readonly retries: number;
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  readonly maxTotalBytes: number;
+  readonly maxRedirects: number;
+  readonly parallel: number;
 }
 
 export interface LogConfig {

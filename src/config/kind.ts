@@ -46,6 +46,23 @@ export function boolean(): Kind<boolean> {
   };
 }
 
+/** Several texts: an array in a file, separated by ";" where only text can be written. */
+export function list(): Kind<readonly string[]> {
+  return {
+    name: 'list of strings',
+    read(found) {
+      const { value } = found;
+      if (Array.isArray(value) && value.every((member) => typeof member === 'string')) return value;
+      if (typeof value !== 'string') return expected('a list of strings', found);
+      return value
+        .split(';')
+        .map((member) => member.trim())
+        .filter((member) => member !== '');
+    },
+    show: (members) => `[${members.map((member) => JSON.stringify(member)).join(', ')}]`,
+  };
+}
+
 interface Range {
   readonly min: number;
   readonly max: number;

@@ -49,6 +49,15 @@ function build(plan: Plan): Config {
       leasedBytes: settings.get(keys.leasedBytes),
       threads: chooseThreads(plan, service.maxConcurrent),
     },
+    data: {
+      allow: settings.get(schema.data.keys.allow),
+      retries: settings.get(schema.aiges.keys.httpRetry),
+      timeoutMs: settings.get(schema.data.keys.timeout),
+      maxBytes: settings.get(schema.data.keys.maxBytes),
+      maxTotalBytes: settings.get(schema.data.keys.maxTotal),
+      maxRedirects: settings.get(schema.data.keys.maxRedirects),
+      parallel: settings.get(schema.data.keys.parallel),
+    },
     log: { level: settings.get(schema.log.keys.level) },
     services: [service],
   });

@@ -1,5 +1,5 @@
 import { dead, type Key, later, live, platform, table, type Table } from './key.js';
-import { boolean, choice, dialable, duration, host, integer, listener, mebibytes, size, text } from './kind.js';
+import { boolean, choice, dialable, duration, host, integer, list, listener, mebibytes, size, text } from './kind.js';
 import { MiB } from './units.js';
 
 /** The service section of a file that does not name another. */
@@ -228,6 +228,23 @@ export const schema = {
       'Most threads that call the engine. 0 derives it: [fc].max up to 4096, and 4 for everything else. They start on demand.',
     ),
   }),
+  data: table('data', 'Input that lies elsewhere (payload attribute dataSrc): docs/remote-data.md.', {
+    allow: live(
+      list(),
+      [],
+      'Where input may be fetched from: host names, "*.example.com", addresses, ranges, each with a port or without. Nothing is fetched from anywhere else.',
+      { sample: '["media.example.com"]' },
+    ),
+    timeout: live(
+      duration({ min: 1, max: longest }),
+      30_000,
+      'Time for one download, with its attempts and redirects.',
+    ),
+    maxBytes: live(size({ min: 1, max: Number.MAX_SAFE_INTEGER }), 64 * MiB, 'Largest download.'),
+    maxTotal: live(size({ min: 1, max: Number.MAX_SAFE_INTEGER }), 256 * MiB, 'Most bytes that one request may fetch.'),
+    maxRedirects: live(integer({ min: 0, max: 20 }), 3, 'Redirects that are followed.'),
+    parallel: live(integer({ min: 1, max: 64 }), 4, 'Downloads for one request at the same time.'),
+  }),
   log: table('log', 'The log.', {
     level: live(
       choice(['debug', 'info', 'warn', 'error', 'silent'], { aliases: { none: 'silent', warning: 'warn' } }),
@@ -273,7 +290,7 @@ export const schema = {
       'Read results of a stream while it is being written, not only after its last input.',
       { tolerant: true },
     ),
-    httpRetry: later(integer(count), 1, 'Attempts to fetch input from an HTTP address.', { inert: [1] }),
+    httpRetry: live(integer({ min: 1, max: 100 }), 1, 'Attempts to fetch input that lies elsewhere.'),
     storageData: later(boolean(), false, 'Store the input of requests.', { inert: [false] }),
     gray: later(boolean(), false, 'Metric label.', { inert: [false] }),
     sessMode: later(boolean(), false, 'Serve streams over WebSocket instead of single HTTP requests.', {

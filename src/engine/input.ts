@@ -6,3 +6,10 @@ export interface Input {
   /** Called once, when the plugin has returned and its input memory may go. */
   release(): void;
 }
+
+/**
+ * Makes the frames of a request complete, where they only say where their bytes lie.
+ * @returns the same array when there is nothing to do
+ * @throws AigesError `invalidInput`, or the signal's reason
+ */
+export type Prepare = (frames: readonly Frame[], signal: AbortSignal) => readonly Frame[] | Promise<readonly Frame[]>;

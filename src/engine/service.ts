@@ -4,7 +4,7 @@ import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
 import type { Admission } from './admission.js';
 import { checkExpected } from './expect.js';
-import type { Input } from './input.js';
+import type { Input, Prepare } from './input.js';
 import { Session, type SessionOptions } from './session.js';
 
 /** What to do when every permit is taken. */
@@ -14,6 +14,8 @@ export interface ServiceOptions {
   readonly name: string;
   readonly runtime: PluginRuntime;
   readonly admission: Admission;
+  /** Makes frames complete before the plugin gets them; the call holds its permit meanwhile. */
+  readonly prepare: Prepare;
   readonly streams: Pick<SessionOptions, 'gapMs' | 'maxPackets' | 'realTime' | 'inputs'>;
 }
 
@@ -22,12 +24,14 @@ export class Service {
   readonly name: string;
   readonly #runtime: PluginRuntime;
   readonly #admission: Admission;
+  readonly #prepare: Prepare;
   readonly #streams: ServiceOptions['streams'];
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
     this.#runtime = options.runtime;
     this.#admission = options.admission;
+    this.#prepare = options.prepare;
     this.#streams = options.streams;
   }
 
@@ -92,6 +96,7 @@ export class Service {
   open(call: SessionOptions['call'], firstNumber: number): Session {
     return new Session({
       ...this.#streams,
+      prepare: this.#prepare,
       call,
       firstNumber,
       runtime: this.#runtime,
@@ -122,7 +127,8 @@ export class Service {
     try {
       // A call whose client has left while it waited is not worth starting.
       call.signal.throwIfAborted();
-      return await this.#runtime.once(call, input.frames);
+      const frames = await this.#prepare(input.frames, call.signal);
+      return await this.#runtime.once(call, frames);
     } finally {
       input.release();
       // Before the answer can be seen, so that a client that sends the next request at once finds it free.

@@ -4,7 +4,7 @@ import { DataStatus, type Frame } from '../core/frame.js';
 import type { Output, PluginRuntime, RuntimeSession } from '../core/runtime.js';
 import type { Permit } from './admission.js';
 import { checkExpected } from './expect.js';
-import type { Input } from './input.js';
+import type { Input, Prepare } from './input.js';
 import { Reorder } from './reorder.js';
 import { ResultQueue } from './result-queue.js';
 
@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly maxPackets: number;
   /** Whether results are taken while input is still coming. */
   readonly realTime: boolean;
+  /** Makes frames complete before the plugin gets them. */
+  readonly prepare: Prepare;
   /** The inputs that the service declares; null when it declares none: then those that were seen count. */
   readonly inputs: readonly string[] | null;
 }
@@ -161,7 +163,8 @@ export class Session {
       if (packet.frames.length === 0) return;
       for (const frame of packet.frames) this.#statuses.set(frame.key, frame.status);
       const last = this.#inputEnded();
-      await stream.write(packet.frames, { last });
+      const frames = await this.#options.prepare(packet.frames, this.#abort.signal);
+      await stream.write(frames, { last });
       this.touch();
       if (last) lastWritten();
     } finally {

@@ -260,6 +260,15 @@ describe('defaults', () => {
         leasedBytes: 268435456,
         threads: 12,
       },
+      data: {
+        allow: [],
+        retries: 1,
+        timeoutMs: 30_000,
+        maxBytes: 67_108_864,
+        maxTotalBytes: 268_435_456,
+        maxRedirects: 3,
+        parallel: 4,
+      },
       log: { level: 'info' },
       services: [
         {

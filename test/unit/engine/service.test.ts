@@ -5,7 +5,7 @@ import { DataType, emptyMap, type Frame } from '../../../src/core/frame.js';
 import { Admission } from '../../../src/engine/admission.js';
 import type { Input } from '../../../src/engine/input.js';
 import { Service } from '../../../src/engine/service.js';
-import { FakeRuntime, gate, streams, textFrame } from '../../fixtures/fake-runtime.js';
+import { FakeRuntime, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
 
 function callWith(changes: Partial<Call> = {}): Call {
   return {
@@ -29,7 +29,7 @@ class CountedInput implements Input {
 }
 
 function serviceOn(runtime: FakeRuntime, limits = { permits: 1, queue: 1 }): Service {
-  return new Service({ name: 'test', runtime, admission: new Admission(limits), streams });
+  return new Service({ name: 'test', runtime, admission: new Admission(limits), prepare, streams });
 }
 
 const result = { name: 'result', type: DataType.text, attributes: emptyMap };

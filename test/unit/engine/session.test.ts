@@ -4,7 +4,7 @@ import { DataStatus, DataType, emptyMap, type Frame } from '../../../src/core/fr
 import { Admission } from '../../../src/engine/admission.js';
 import type { Input } from '../../../src/engine/input.js';
 import { Session, type SessionOptions } from '../../../src/engine/session.js';
-import { FakeRuntime, type FakeStream, gate, streams, textFrame } from '../../fixtures/fake-runtime.js';
+import { FakeRuntime, type FakeStream, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
 
 let runtime: FakeRuntime;
 let admission: Admission;
@@ -27,6 +27,7 @@ afterEach(() => {
 function open(changes: Partial<SessionOptions> = {}): Session {
   return new Session({
     ...streams,
+    prepare,
     call: {
       sid: '',
       tag: 'tag',

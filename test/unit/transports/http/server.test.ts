@@ -7,7 +7,7 @@ import { DataType } from '../../../../src/core/frame.js';
 import { Admission } from '../../../../src/engine/admission.js';
 import { Service } from '../../../../src/engine/service.js';
 import { createHttpServer, type HttpOptions } from '../../../../src/transports/http/server.js';
-import { type Answer, FakeRuntime, gate, streams, textFrame } from '../../../fixtures/fake-runtime.js';
+import { type Answer, FakeRuntime, gate, prepare, streams, textFrame } from '../../../fixtures/fake-runtime.js';
 
 const route = '/v1/private/echo';
 let open: FastifyInstance | null = null;
@@ -21,7 +21,7 @@ interface Setup {
 
 function setup(answer: Answer, changes: Partial<HttpOptions> = {}, limits = { permits: 1, queue: 0 }): Setup {
   const runtime = new FakeRuntime(answer);
-  const service = new Service({ name: 'echo', runtime, admission: new Admission(limits), streams });
+  const service = new Service({ name: 'echo', runtime, admission: new Admission(limits), prepare, streams });
   const errors: AigesError[] = [];
   const app = createHttpServer({
     services: [{ service, route, headerPass: ['appid', 'sid'] }],

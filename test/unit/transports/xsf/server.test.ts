@@ -6,7 +6,7 @@ import { Service } from '../../../../src/engine/service.js';
 import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
 import { serveXsf, type XsfOptions } from '../../../../src/transports/xsf/server.js';
 import type { FakeStream } from '../../../fixtures/fake-runtime.js';
-import { FakeRuntime, gate, streams } from '../../../fixtures/fake-runtime.js';
+import { FakeRuntime, gate, prepare, streams } from '../../../fixtures/fake-runtime.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf } from '../../../fixtures/xsf-client.js';
 
@@ -26,6 +26,7 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
     name: 'svc',
     runtime,
     admission: new Admission({ permits, queue: 0 }),
+    prepare,
     streams,
   });
   const shutdown = new AbortController();
