@@ -167,6 +167,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       try {
         for (const { service, config: serviceConfig } of served) {
           const plugin = await service.start(serviceConfig.pluginConfig);
+          for (const warning of plugin.warnings) log.warn({ service: service.name }, warning);
           const { name, version, route } = serviceConfig;
           plugins.push({ name, version, route, plugin });
         }

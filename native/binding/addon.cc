@@ -3,12 +3,14 @@
 #include "engine_wrap.h"
 #include "js_thread.h"
 #include "napi_setup.h"
+#include "stream_wrap.h"
 
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   aiges::JsThread::Create(env);
   aiges::ExportEngine(env, exports);
+  aiges::ExportStream(env, exports);
   return exports;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "engine_handle.h"
 #include "engine_registry.h"
 #include "frames.h"
 #include "js_thread.h"
@@ -17,35 +18,8 @@
 namespace aiges {
 namespace {
 
-constexpr napi_type_tag kEngineTag{0x2f6f0b1d9a3e4c57, 0xb5d4e8c1073a9f42};
-
-struct CallOptions {
-  EmptyList empty_list = EmptyList::kSentinel;
-  InputMode input_mode = InputMode::kAuto;
-  bool lease = false;
-  std::size_t leased_bytes = 0;
-  std::size_t abandoned = 0;
-  OutputLimits limits;
-};
-
-// What JavaScript holds of an engine. Dropping it without close() ends its use as well.
-struct EngineHandle {
-  CallOptions options;
-  std::shared_ptr<RecordReader> records;
-  std::optional<EngineUse> use;  // empty once closed
-};
-
-EngineHandle& HandleOf(const Napi::Value& value) {
-  if (!value.IsExternal() || !value.As<Napi::External<EngineHandle>>().CheckTypeTag(&kEngineTag)) {
-    throw Napi::TypeError::New(value.Env(), "expected an engine that open() gave");
-  }
-  return *value.As<Napi::External<EngineHandle>>().Data();
-}
-
-EngineUse& UseOf(EngineHandle& handle, Napi::Env env) {
-  if (!handle.use.has_value()) throw Napi::TypeError::New(env, "expected an open engine, this one is closed");
-  return *handle.use;
-}
+// A year in milliseconds: the clock's arithmetic cannot overflow.
+constexpr std::size_t kLongestGrace = 365ull * 86'400'000;
 
 std::size_t ReadSize(const Napi::Object& options, const char* name) {
   const Napi::Value value = options.Get(name);
@@ -73,6 +47,9 @@ CallOptions ReadOptions(const Napi::Object& options, const JsThread& js) {
   result.lease = ReadBool(options, "lease");
   result.leased_bytes = ReadSize(options, "leasedBytes");
   result.abandoned = ReadSize(options, "abandoned");
+  result.tag_grace = std::chrono::milliseconds(std::min(ReadSize(options, "tagGraceMs"), kLongestGrace));
+  result.stream_results.count = ReadSize(options, "streamResults");
+  result.stream_results.bytes = ReadSize(options, "streamBytes");
   result.limits.bytes = ReadSize(options, "outputBytes");
   return result;
 }
@@ -92,7 +69,7 @@ Napi::Value WriteOpened(Napi::Env env, std::unique_ptr<EngineHandle> handle) {
   opened.Set("incomplete", incomplete);
   auto external =
       Napi::External<EngineHandle>::New(env, handle.release(), [](Napi::Env, EngineHandle* owned) { delete owned; });
-  external.TypeTag(&kEngineTag);
+  TagEngine(external);
   opened.Set("engine", external);
   return opened;
 }
@@ -148,13 +125,7 @@ Request ReadRequest(const Napi::CallbackInfo& info, const EngineHandle& handle, 
   const std::vector<Napi::Value> borrowed = AddFrames(info[3], input);
 
   Request request(std::move(tag), std::move(input));
-  if (!info[4].IsArray()) throw Napi::TypeError::New(env, "expected an array for resourceIds");
-  const auto ids = info[4].As<Napi::Array>();
-  for (std::uint32_t i = 0; i < ids.Length(); ++i) {
-    const Napi::Value id = ids.Get(i);
-    if (!id.IsNumber()) throw Napi::TypeError::New(env, "expected numbers for resourceIds");
-    request.resource_ids.push_back(id.As<Napi::Number>().Uint32Value());
-  }
+  request.resource_ids = ReadIds(info[4]);
   if (info[5].IsNumber()) {
     // Bounded to a day: the clock's arithmetic cannot overflow, and no engine takes a longer timeout for another.
     const double ms = std::min(info[5].As<Napi::Number>().DoubleValue(), 86'400'000.0);
@@ -169,10 +140,7 @@ Request ReadRequest(const Napi::CallbackInfo& info, const EngineHandle& handle, 
   request.leased_bytes_limit = options.leased_bytes;
   request.abandoned_limit = options.abandoned;
   if (!borrowed.empty()) {
-    // An array of our own: nobody can take an element out of it.
-    auto held = Napi::Array::New(env, borrowed.size());
-    for (std::uint32_t i = 0; i < borrowed.size(); ++i) held.Set(i, borrowed[i]);
-    request.pins = js->Pin(held);
+    request.pins = PinAll(*js, env, borrowed);
     request.inside = js->EnterEngine();
   }
   return request;
@@ -197,6 +165,13 @@ Napi::Value Abandon(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), CallbackRegistry::Process().Abandon(ReadKey(info[0], "tag")));
 }
 
+// sweep()
+Napi::Value Sweep(const Napi::CallbackInfo& info) {
+  const auto next = CallbackRegistry::Process().Sweep();
+  if (!next.has_value()) return info.Env().Null();
+  return Napi::Number::New(info.Env(), std::chrono::duration<double, std::milli>(*next).count());
+}
+
 // release(memory)
 void Release(const Napi::CallbackInfo& info) { ReleaseAnswer(info[0]); }
 
@@ -215,6 +190,7 @@ Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
   set("outputsAlive", c.outputs_alive);
   set("leasedBytes", c.leased_bytes);
   set("pins", c.pins);
+  set("sessions", c.sessions);
   set("asyncWaiting", c.async_waiting);
   set("tombstones", c.tombstones);
   set("engines", c.engines);
@@ -225,6 +201,7 @@ Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
   set("lateCallbacks", c.late_callbacks);
   set("controlDropped", c.control_dropped);
   set("tombstonesDropped", c.tombstones_dropped);
+  set("destroyFailures", c.destroy_failures);
   return object;
 }
 
@@ -238,6 +215,7 @@ void ExportEngine(Napi::Env env, Napi::Object exports) {
   exports.Set("exec", Napi::Function::New<Call<&Engine::Exec>>(env, "exec"));
   exports.Set("execAsync", Napi::Function::New<Call<&Engine::ExecAsync>>(env, "execAsync"));
   exports.Set("abandon", Napi::Function::New<Abandon>(env, "abandon"));
+  exports.Set("sweep", Napi::Function::New<Sweep>(env, "sweep"));
   exports.Set("release", Napi::Function::New<Release>(env, "release"));
   exports.Set("records", Napi::Function::New<Records>(env, "records"));
   exports.Set("counters", Napi::Function::New<ReadCounters>(env, "counters"));

@@ -21,6 +21,7 @@ inline const char* CodeName(Code code) {
     case Code::kBadOutput: return "AIGES_BAD_OUTPUT";
     case Code::kDuplicateTag: return "AIGES_DUPLICATE_TAG";
     case Code::kAbandoned: return "AIGES_ABANDONED";
+    case Code::kBusy: return "AIGES_BUSY";
     case Code::kOutOfResources: return "AIGES_OUT_OF_RESOURCES";
   }
   return "AIGES_UNKNOWN";

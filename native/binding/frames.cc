@@ -112,6 +112,26 @@ std::vector<Napi::Value> AddFrames(const Napi::Value& value, DataListBuilder& bu
   return borrowed;
 }
 
+std::shared_ptr<void> PinAll(JsThread& js, Napi::Env env, const std::vector<Napi::Value>& values) {
+  // An array of our own: nobody can take an element out of it.
+  auto held = Napi::Array::New(env, values.size());
+  for (std::uint32_t i = 0; i < values.size(); ++i) held.Set(i, values[i]);
+  return js.Pin(held);
+}
+
+std::vector<unsigned int> ReadIds(const Napi::Value& value) {
+  const Napi::Env env = value.Env();
+  if (!value.IsArray()) throw Napi::TypeError::New(env, "expected an array for resourceIds");
+  const auto array = value.As<Napi::Array>();
+  std::vector<unsigned int> ids;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value id = array.Get(i);
+    if (!id.IsNumber()) throw Napi::TypeError::New(env, "expected numbers for resourceIds");
+    ids.push_back(id.As<Napi::Number>().Uint32Value());
+  }
+  return ids;
+}
+
 Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
   auto handle = std::make_unique<MemoryHandle>();
   auto hold = [&](const Napi::ArrayBuffer& buffer) { handle->buffers.push_back(Napi::Weak(buffer)); };

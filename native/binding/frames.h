@@ -2,9 +2,11 @@
 // JavaScript frames to DataList nodes, and what an engine gave to JavaScript frames.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "data_list.h"
+#include "js_thread.h"
 #include "napi_setup.h"
 #include "owned_frames.h"
 
@@ -19,6 +21,12 @@ std::string ReadKey(const Napi::Value& value, const char* what);
 // Adds [{key, data, type, status, desc}, …]. Gives the values whose memory the engine will read in place, which have
 // to stay alive.
 std::vector<Napi::Value> AddFrames(const Napi::Value& value, DataListBuilder& builder);
+
+// Keeps these values alive until the token is gone.
+std::shared_ptr<void> PinAll(JsThread& js, Napi::Env env, const std::vector<Napi::Value>& values);
+
+// Resource ids. Throws a TypeError.
+std::vector<unsigned int> ReadIds(const Napi::Value& value);
 
 // {frames, memory}: see Answer in src/runtimes/native/addon.ts.
 Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "callback_registry.h"
 
-#include <optional>
+#include <algorithm>
 #include <utility>
+
+#include "enum_value.h"
 
 namespace aiges {
 namespace {
@@ -17,6 +19,28 @@ extern "C" int AigesCallback(const void* tag, pDataList list, int ret) {
   }
 }
 
+bool IsFinal(std::uint32_t status) { return status == DataEnd || status == DataOnce; }
+
+// Whether a callback that nobody wants was the last one of its stream.
+bool EndsStream(const DataList* list, std::size_t max_nodes) {
+  for (std::size_t i = 0; list != nullptr && i < max_nodes; list = list->next, ++i) {
+    if (IsFinal(LoadEnum(list->status))) return true;
+  }
+  return false;
+}
+
+CallbackRegistry::Delivery CopyDelivery(const DataList* list, int ret, const OutputLimits& limits) {
+  CallbackRegistry::Delivery delivery{ret, OwnedFrames{}};
+  if (ret == 0) {
+    try {
+      delivery.frames = CopyFrames(list, limits, "wrapperCallback");
+    } catch (...) {
+      delivery.frames = Status{Code::kOutOfResources, "wrapperCallback", 0, "no memory for the answer"};
+    }
+  }
+  return delivery;
+}
+
 Status Abandoned() { return Status{Code::kAbandoned, "wrapperExecAsync", 0, "nobody waits for the answer any more"}; }
 
 }  // namespace
@@ -26,6 +50,8 @@ struct CallbackRegistry::Entry {
     kQueued,      // registered, not yet shown to the engine
     kWaiting,     // the engine has the tag
     kDelivering,  // the callback's data is being copied
+    kClosing,     // a stream: nobody takes its results, the final callback and wrapperDestroy are still to come
+    kFinal,       // a stream: the final callback has come, wrapperDestroy has not returned yet
     kTombstone,   // the engine has the tag, nobody waits
     kEnded,       // out of the table
   };
@@ -33,11 +59,11 @@ struct CallbackRegistry::Entry {
   explicit Entry(Call c) : call(std::move(c)) {}
 
   Call call;
+  const bool stream = call.sink != nullptr;
   State state = State::kQueued;
   std::optional<Gauge> waiting{std::in_place, counters().async_waiting};
   std::optional<Gauge> buried;
-  std::list<EntryPtr>::iterator grave;  // valid in kTombstone
-  Clock::time_point died;
+  std::multimap<Clock::time_point, EntryPtr>::iterator grave;  // valid in kTombstone
 };
 
 CallbackRegistry& CallbackRegistry::Process() {
@@ -73,6 +99,8 @@ void CallbackRegistry::Refuse(const EntryPtr& entry, Status status) {
     switch (entry->state) {
       case Entry::State::kQueued:
       case Entry::State::kWaiting:
+      case Entry::State::kClosing:
+      case Entry::State::kFinal:
         ended = Detach(*entry);
         Forget(entry);
         break;
@@ -81,17 +109,20 @@ void CallbackRegistry::Refuse(const EntryPtr& entry, Status status) {
       case Entry::State::kEnded: break;
     }
   }
-  if (ended.done) ended.Tell(std::move(status));
+  ended.Tell(std::move(status));
 }
 
 int CallbackRegistry::Deliver(const char* tag, const DataList* list, int ret) {
   EntryPtr entry;
+  EntryPtr stream;
   Ended ended;
   if (tag != nullptr) {
     std::lock_guard lock(mutex_);
     const auto found = table_.find(tag);
     if (found != table_.end()) {
-      if (found->second->state == Entry::State::kTombstone) {
+      if (found->second->stream) {
+        stream = found->second;
+      } else if (found->second->state == Entry::State::kTombstone) {
         DropTombstone(EntryPtr(found->second));
       } else if (found->second->state == Entry::State::kWaiting) {
         entry = found->second;
@@ -100,19 +131,13 @@ int CallbackRegistry::Deliver(const char* tag, const DataList* list, int ret) {
       }
     }
   }
+  if (stream != nullptr) return DeliverToStream(stream, list, ret);
   if (entry == nullptr) {
     ++counters().late_callbacks;
     return -1;
   }
 
-  Delivery delivery{ret, OwnedFrames{}};
-  if (ret == 0) {
-    try {
-      delivery.frames = CopyFrames(list, entry->call.limits, "wrapperCallback");
-    } catch (...) {
-      delivery.frames = Status{Code::kOutOfResources, "wrapperCallback", 0, "no memory for the answer"};
-    }
-  }
+  Delivery delivery = CopyDelivery(list, ret, entry->call.limits);
   {
     // Before the requester learns of the end: it may use the tag again.
     std::lock_guard lock(mutex_);
@@ -122,12 +147,45 @@ int CallbackRegistry::Deliver(const char* tag, const DataList* list, int ret) {
   return 0;
 }
 
+// Callbacks of one stream may run at the same time: whatever happened before a callback began is seen by it, and what
+// happens meanwhile may come before or after.
+int CallbackRegistry::DeliverToStream(const EntryPtr& entry, const DataList* list, int ret) {
+  std::shared_ptr<Sink> sink;
+  {
+    std::lock_guard lock(mutex_);
+    if (entry->state == Entry::State::kWaiting) sink = entry->call.sink;
+  }
+  bool taken = false;
+  bool last = ret != 0;
+  Delivery delivery;
+  if (sink != nullptr) {
+    delivery = CopyDelivery(list, ret, entry->call.limits);
+    if (ret == 0 && delivery.frames.ok()) {
+      const auto& frames = delivery.frames.value().frames;
+      last = std::any_of(frames.begin(), frames.end(), [](const OutputFrame& frame) { return IsFinal(frame.status); });
+    }
+  } else if (ret == 0) {
+    last = EndsStream(list, entry->call.limits.nodes);
+  }
+  Ended ended;
+  if (last) {
+    // Before the requester learns of the end: it may use the tag again.
+    std::lock_guard lock(mutex_);
+    EndStream(entry, ended);
+  }
+  if (sink != nullptr) taken = sink->Take(std::move(delivery), last);
+  if (taken) return 0;
+  ++counters().late_callbacks;
+  return -1;
+}
+
 bool CallbackRegistry::Abandon(std::string_view tag) {
   Ended ended;
   {
     std::lock_guard lock(mutex_);
     const auto found = table_.find(tag);
-    if (found == table_.end() || !AbandonEntry(EntryPtr(found->second), ended)) return false;
+    if (found == table_.end() || found->second->stream) return false;
+    if (!AbandonEntry(EntryPtr(found->second), ended)) return false;
   }
   ended.Tell(Abandoned());
   return true;
@@ -149,22 +207,41 @@ void CallbackRegistry::AbandonAll(const void* requester) {
   for (Ended& ended : all) ended.Tell(Abandoned());
 }
 
+void CallbackRegistry::Close(const EntryPtr& entry) {
+  Ended ended;
+  std::lock_guard lock(mutex_);
+  if (entry->state == Entry::State::kWaiting) AbandonEntry(entry, ended);
+}
+
+void CallbackRegistry::Destroyed(const EntryPtr& entry, Clock::duration grace) {
+  Ended ended;
+  std::lock_guard lock(mutex_);
+  if (entry->state == Entry::State::kWaiting) AbandonEntry(entry, ended);
+  if (entry->state == Entry::State::kClosing) Bury(entry, grace);
+  if (entry->state == Entry::State::kFinal) Forget(entry);
+}
+
 void CallbackRegistry::DropEngine(const void* engine) {
   std::lock_guard lock(mutex_);
   for (auto it = tombstones_.begin(); it != tombstones_.end();) {
-    const EntryPtr entry = *it++;
+    const EntryPtr entry = (it++)->second;
     if (entry->call.engine == engine) DropTombstone(entry);
   }
 }
 
-void CallbackRegistry::Sweep(Clock::time_point now) {
+std::optional<CallbackRegistry::Clock::duration> CallbackRegistry::Sweep(Clock::time_point now) {
   std::lock_guard lock(mutex_);
-  while (!tombstones_.empty() && now - tombstones_.front()->died >= life_) DropTombstone(EntryPtr(tombstones_.front()));
+  while (!tombstones_.empty()) {
+    const auto& [end, entry] = *tombstones_.begin();
+    if (end > now) return end - now;
+    DropTombstone(EntryPtr(entry));
+  }
+  return std::nullopt;
 }
 
 CallbackRegistry::Ended CallbackRegistry::Detach(Entry& entry) {
   entry.waiting.reset();
-  return {std::move(entry.call.done), std::move(entry.call.route)};
+  return {std::move(entry.call.done), std::move(entry.call.route), std::move(entry.call.sink)};
 }
 
 void CallbackRegistry::Forget(const EntryPtr& entry) {
@@ -182,18 +259,30 @@ bool CallbackRegistry::AbandonEntry(const EntryPtr& entry, Ended& ended) {
   }
   if (entry->state != Entry::State::kWaiting) return false;
   ended = Detach(*entry);
-  Bury(entry);
+  if (entry->stream) {
+    entry->state = Entry::State::kClosing;  // the tag is the engine's until wrapperDestroy has returned
+  } else {
+    Bury(entry, life_);
+  }
   return true;
 }
 
-void CallbackRegistry::Bury(const EntryPtr& entry) {
+void CallbackRegistry::EndStream(const EntryPtr& entry, Ended& ended) {
+  if (entry->state == Entry::State::kTombstone) {
+    DropTombstone(entry);
+  } else if (entry->state == Entry::State::kWaiting || entry->state == Entry::State::kClosing) {
+    ended = Detach(*entry);
+    entry->state = Entry::State::kFinal;
+  }
+}
+
+void CallbackRegistry::Bury(const EntryPtr& entry, Clock::duration life) {
   entry->state = Entry::State::kTombstone;
-  entry->died = Clock::now();
   entry->buried.emplace(counters().tombstones);
-  entry->grave = tombstones_.insert(tombstones_.end(), entry);
+  entry->grave = tombstones_.emplace(Clock::now() + life, entry);
   while (tombstones_.size() > entry->call.abandoned_limit) {
     ++counters().tombstones_dropped;
-    DropTombstone(EntryPtr(tombstones_.front()));
+    DropTombstone(EntryPtr(tombstones_.begin()->second));
   }
 }
 

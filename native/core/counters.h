@@ -17,8 +17,9 @@ struct Counters {
   Number outputs_alive{0};  // leased answers: engine memory that wrapperExecFree has not taken back
   Number leased_bytes{0};
   Number pins{0};           // requests whose payloads are kept alive for an engine
-  Number async_waiting{0};  // asynchronous calls without their callback
-  Number tombstones{0};     // tags of abandoned asynchronous calls
+  Number sessions{0};       // streams between a successful wrapperCreate and wrapperDestroy
+  Number async_waiting{0};  // asynchronous calls without their callback, and streams without their final one
+  Number tombstones{0};     // tags of abandoned asynchronous calls and streams
   Number engines{0};        // between a successful wrapperInit and wrapperFini
   Number threads{0};        // executor threads
 
@@ -29,6 +30,7 @@ struct Counters {
   Number late_callbacks{0};      // callbacks for a tag that nobody waits for
   Number control_dropped{0};     // meter and trace records that found no room or no call
   Number tombstones_dropped{0};  // tombstones that went because there were too many
+  Number destroy_failures{0};    // wrapperDestroy failed; there is nobody to tell
 };
 
 // One set per process: engines, like the libraries they live in, belong to the process and not to an environment.

@@ -2,35 +2,13 @@
 #include "engine.h"
 
 #include <algorithm>
-#include <exception>
 #include <limits>
 #include <utility>
 
+#include "engine_code.h"
+
 namespace aiges {
 namespace {
-
-// Runs engine code. C++ engines let exceptions escape through their C functions; here they end, as a status.
-template <typename F>
-Status Guarded(const char* op, F&& f) {
-  try {
-    f();
-    return {};
-  } catch (const std::exception& e) {
-    return Status{Code::kBadOutput, op, 0, std::string(op) + " threw a C++ exception: " + e.what()};
-  } catch (...) {
-    return Status{Code::kBadOutput, op, 0, std::string(op) + " threw a C++ exception"};
-  }
-}
-
-Status NoMemory(const char* op) { return Status{Code::kOutOfResources, op, 0, std::string(op) + ": no memory left"}; }
-
-Status NoThread(const char* op) {
-  return Status{Code::kOutOfResources, op, 0, std::string(op) + ": no thread could be started"};
-}
-
-Status Lacks(const Engine& engine, const char* op) {
-  return Status{Code::kUnsupported, op, 0, "engine " + engine.path() + " has no " + op};
-}
 
 // wrapperExecAsync's timeout: 0 means no limit, so a deadline that has passed becomes the shortest there is.
 int TimeoutOf(const Request& request) {
@@ -38,6 +16,13 @@ int TimeoutOf(const Request& request) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*request.deadline - std::chrono::steady_clock::now());
   return static_cast<int>(std::clamp<long long>(left.count(), 1, std::numeric_limits<int>::max()));
 }
+
+// A call that waited for a thread for longer than its requester does is not worth the engine's time.
+bool Expired(const Request& request) {
+  return request.deadline.has_value() && *request.deadline <= std::chrono::steady_clock::now();
+}
+
+Status TooLate(const char* op) { return Status{Code::kAbandoned, op, 0, "its time was up before a thread was free"}; }
 
 unsigned int* IdsOf(Request& request) { return request.resource_ids.empty() ? nullptr : request.resource_ids.data(); }
 int CountOf(const Request& request) { return static_cast<int>(request.resource_ids.size()); }
@@ -92,7 +77,7 @@ Status Engine::Finish() {
 }
 
 void Engine::Exec(Request request, Done done) {
-  if (!api_.Has(Group::kOnce)) return done(Lacks(*this, "wrapperExec"));
+  if (!api_.Has(Group::kOnce)) return done(Lacks(path(), "wrapperExec"));
   struct Job {
     std::unique_ptr<Request> request;
     Done done;
@@ -112,6 +97,7 @@ void Engine::Exec(Request request, Done done) {
 }
 
 Result<OwnedFrames> Engine::RunExec(std::unique_ptr<Request>& request) {
+  if (Expired(*request)) return TooLate("wrapperExec");
   request->input.Seal();
   pDataList head = nullptr;
   int code = 0;
@@ -177,7 +163,7 @@ void Engine::Free(const std::string& tag, pDataList head) {
 }
 
 void Engine::ExecAsync(Request request, Done done) {
-  if (!api_.Has(Group::kAsync)) return done(Lacks(*this, "wrapperExecAsync"));
+  if (!api_.Has(Group::kAsync)) return done(Lacks(path(), "wrapperExecAsync"));
   CallbackRegistry& registry = CallbackRegistry::Process();
   CallbackRegistry::Call call;
   call.tag = request.tag;
@@ -208,6 +194,7 @@ void Engine::ExecAsync(Request request, Done done) {
 
 void Engine::RunExecAsync(Request& request, const CallbackRegistry::EntryPtr& entry) {
   CallbackRegistry& registry = CallbackRegistry::Process();
+  if (Expired(request)) return registry.Refuse(entry, TooLate("wrapperExecAsync"));
   request.input.Seal();
   if (!registry.Begin(entry)) return;  // abandoned before its turn came
   int code = 0;

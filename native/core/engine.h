@@ -70,6 +70,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   const std::string& version() const { return version_; }
   Executor& executor() { return *executor_; }
 
+  // The status of an engine's error code, with its text. Calls the engine: on an executor thread only.
+  Status Failure(Code code, const char* op, int plugin_code);
+
   // wrapperExec, the copy of what it gave, and wrapperExecFree, one after the other on one executor thread. That is
   // the order in which engines with a static result buffer were proven. A lease puts wrapperExecFree off.
   // `done` is called once, on the executor thread or, when there is no thread, at once.
@@ -88,8 +91,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void Free(const std::string& tag, pDataList head);
   void RunExecAsync(Request& request, const CallbackRegistry::EntryPtr& entry);
   void Finalize(Result<CallbackRegistry::Delivery> result, Done done);
-  // The status of an engine's error code, with its text.
-  Status Failure(Code code, const char* op, int plugin_code);
 
   SharedLibrary library_;
   WrapperApi api_;

@@ -21,6 +21,7 @@ enum class Code {
   kBadOutput,       // the call succeeded, but what it gave cannot be read
   kDuplicateTag,    // a call with this tag is still known
   kAbandoned,       // nobody waits for the answer any more
+  kBusy,            // a call on a stream that is closed, or inside the engine already
   kOutOfResources,  // no memory, no thread
 };
 

@@ -5,6 +5,8 @@ import type { Frame, StringMap } from './frame.js';
 export interface PluginInfo {
   readonly kind: string;
   readonly version: string;
+  /** What its author may not have meant, one line each. */
+  readonly warnings: readonly string[];
   readonly capabilities: { readonly once: boolean; readonly stream: boolean; readonly resources: boolean };
 }
 

@@ -26,7 +26,7 @@ describe.each([
 
   afterEach(async () => {
     // No permit is out: each one belongs to a call that has not returned.
-    expect(await loader.stop()).toEqual({ stuck: 0 });
+    expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
     expect(counters()).toMatchObject({
       jobsQueued: 0,
       jobsRunning: 0,

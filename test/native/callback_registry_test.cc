@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -29,6 +31,19 @@ struct Recorder {
     EXPECT_TRUE(registry.Begin(entry));
     return entry;
   }
+};
+
+struct RecordingSink final : CallbackRegistry::Sink {
+  bool Take(CallbackRegistry::Delivery delivery, bool last) override {
+    std::lock_guard lock(mutex);
+    if (ended) return false;
+    ended = last;
+    deliveries.push_back(std::move(delivery));
+    return true;
+  }
+  std::mutex mutex;
+  bool ended = false;
+  std::vector<CallbackRegistry::Delivery> deliveries;
 };
 
 class CallbackRegistryTest : public ::testing::Test {
@@ -213,6 +228,167 @@ TEST_F(CallbackRegistryTest, LetsOneOfManyRacingCallbacksThrough) {
     EXPECT_EQ(recorder_.outcomes.size(), 1u);
     registry_.DropEngine(&recorder_.outcomes);
   }
+}
+
+class StreamRegistryTest : public CallbackRegistryTest {
+ protected:
+  static constexpr auto kGrace = std::chrono::minutes(1);
+
+  CallbackRegistry::EntryPtr Begin(const std::string& tag = "tag", std::size_t limit = 10'000) {
+    auto call = recorder_.Call(tag, limit);
+    call.sink = sink_ = std::make_shared<RecordingSink>();
+    auto entry = registry_.Register(call);
+    EXPECT_NE(entry, nullptr);
+    EXPECT_TRUE(registry_.Begin(entry));
+    return entry;
+  }
+  int Deliver(std::uint32_t status, const char* tag = "tag") {
+    DataList node{};
+    char key[] = "result";
+    node.key = key;
+    std::memcpy(&node.status, &status, sizeof status);
+    return registry_.Deliver(tag, &node, 0);
+  }
+  bool Known(const std::string& tag = "tag") {
+    auto call = recorder_.Call(tag);
+    const auto entry = registry_.Register(call);
+    if (entry == nullptr) return true;
+    registry_.Refuse(entry, {});
+    return false;
+  }
+
+  std::shared_ptr<RecordingSink> sink_;
+};
+
+TEST_F(StreamRegistryTest, TakesCallbacksUntilTheFinalOne) {
+  const auto entry = Begin();
+  EXPECT_EQ(counters().async_waiting, 1);
+  for (const std::uint32_t status : {DataBegin, DataContinue}) EXPECT_EQ(Deliver(status), 0);
+  EXPECT_EQ(registry_.Deliver("tag", nullptr, 0), 0) << "nothing, but no end";
+  EXPECT_EQ(Deliver(DataEnd), 0);
+  EXPECT_EQ(counters().async_waiting, 0);
+  EXPECT_EQ(Deliver(DataContinue), -1);
+  EXPECT_EQ(Late(), 1);
+  EXPECT_EQ(sink_->deliveries.size(), 4u);
+  EXPECT_TRUE(Known()) << "the engine has the tag until it has destroyed the stream";
+  registry_.Close(entry);
+  registry_.Destroyed(entry, kGrace);
+  EXPECT_FALSE(Known());
+  EXPECT_EQ(counters().tombstones, 0);
+}
+
+TEST_F(StreamRegistryTest, TakesACodeForTheEnd) {
+  const auto entry = Begin();
+  EXPECT_EQ(registry_.Deliver("tag", reinterpret_cast<const DataList*>(8), 5), 0);
+  EXPECT_EQ(sink_->deliveries.at(0).ret, 5);
+  EXPECT_EQ(registry_.Deliver("tag", nullptr, 5), -1);
+  registry_.Destroyed(entry, kGrace);
+  EXPECT_FALSE(Known());
+}
+
+TEST_F(StreamRegistryTest, BringsAListThatCannotBeReadAndDoesNotTakeItForTheEnd) {
+  const auto entry = Begin();
+  DataList node{};
+  char key[] = "result";
+  node.key = key;
+  node.next = &node;
+  EXPECT_EQ(registry_.Deliver("tag", &node, 0), 0);
+  EXPECT_EQ(sink_->deliveries.at(0).frames.status().code, Code::kBadOutput);
+  registry_.Close(entry);
+  EXPECT_EQ(registry_.Deliver("tag", &node, 0), -1) << "a circle does not hold it up";
+  registry_.Destroyed(entry, kGrace);
+  EXPECT_EQ(counters().tombstones, 1);
+}
+
+TEST_F(StreamRegistryTest, BuriesAClosedStreamOnlyOnceItIsDestroyed) {
+  const auto entry = Begin();
+  registry_.Close(entry);
+  registry_.Close(entry);
+  EXPECT_EQ(counters().async_waiting, 0);
+  EXPECT_EQ(counters().tombstones, 0);
+  EXPECT_EQ(Deliver(DataContinue), -1);
+  EXPECT_TRUE(Known());
+  registry_.Destroyed(entry, kGrace);
+  EXPECT_EQ(counters().tombstones, 1);
+  EXPECT_TRUE(Known());
+  EXPECT_EQ(Deliver(DataContinue), -1);
+  EXPECT_EQ(counters().tombstones, 1) << "not the end";
+  EXPECT_EQ(Deliver(DataOnce), -1);
+  EXPECT_EQ(counters().tombstones, 0);
+  EXPECT_FALSE(Known());
+  EXPECT_EQ(Late(), 3);
+  EXPECT_TRUE(sink_->deliveries.empty());
+}
+
+TEST_F(StreamRegistryTest, LeavesNoTombstoneWhenTheFinalCallbackComesBetweenCloseAndDestroy) {
+  const auto entry = Begin();
+  registry_.Close(entry);
+  EXPECT_EQ(Deliver(DataEnd), -1);
+  EXPECT_TRUE(Known());
+  registry_.Destroyed(entry, kGrace);
+  EXPECT_FALSE(Known());
+  EXPECT_EQ(counters().tombstones, 0);
+}
+
+TEST_F(StreamRegistryTest, DropsTombstonesAfterTheirGrace) {
+  const auto one_shot = recorder_.Begin(registry_, "one-shot");
+  registry_.Abandon("one-shot");
+  const auto entry = Begin();
+  registry_.Destroyed(entry, kGrace);
+  const auto now = CallbackRegistry::Clock::now();
+  EXPECT_LE(*registry_.Sweep(now), kGrace);
+  EXPECT_EQ(counters().tombstones, 2);
+  EXPECT_GT(*registry_.Sweep(now + kGrace), std::chrono::minutes(50)) << "the one-shot call's";
+  EXPECT_EQ(counters().tombstones, 1);
+  EXPECT_FALSE(Known());
+  EXPECT_STREQ(CallbackRegistry::Tag(entry), "tag");
+}
+
+TEST_F(StreamRegistryTest, CountsStreamsAmongTheTombstonesThatHaveALimit) {
+  for (const char* tag : {"a", "b", "c"}) registry_.Destroyed(Begin(tag, 2), kGrace);
+  EXPECT_EQ(counters().tombstones, 2);
+  EXPECT_FALSE(Known("a"));
+  EXPECT_TRUE(Known("c"));
+}
+
+TEST_F(StreamRegistryTest, EndsARefusedStreamWhateverHasHappened) {
+  registry_.Refuse(Begin(), {});
+  EXPECT_FALSE(Known());
+  const auto closed = Begin();
+  registry_.Close(closed);
+  registry_.Refuse(closed, {});
+  EXPECT_FALSE(Known());
+  const auto called_back = Begin();
+  EXPECT_EQ(Deliver(DataEnd), 0);
+  registry_.Refuse(called_back, {});
+  EXPECT_FALSE(Known());
+  EXPECT_EQ(counters().tombstones, 0);
+}
+
+TEST_F(StreamRegistryTest, LetsRacingCallbacksThroughUntilOneIsFinal) {
+  for (int round = 0; round < 200; ++round) {
+    const auto entry = Begin();
+    std::atomic<int> delivered{0};
+    {
+      std::vector<std::jthread> threads;
+      for (int t = 0; t < 3; ++t) {
+        threads.emplace_back([&, t] {
+          for (int i = 0; i < 5; ++i) delivered += Deliver(t == 0 && i == 4 ? DataEnd : DataContinue) + 1;
+        });
+      }
+      if (round % 2 == 0) {
+        threads.emplace_back([&] {
+          registry_.Close(entry);
+          registry_.Destroyed(entry, kGrace);
+        });
+      }
+    }
+    EXPECT_EQ(static_cast<int>(sink_->deliveries.size()), delivered);
+    registry_.Destroyed(entry, kGrace);
+    EXPECT_FALSE(Known()) << "the final one has come";
+  }
+  EXPECT_EQ(counters().async_waiting, 0);
+  EXPECT_EQ(counters().tombstones, 0);
 }
 
 }  // namespace

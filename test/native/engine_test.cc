@@ -85,6 +85,22 @@ TEST_F(EngineTest, RefusesACallThatTheEngineDoesNotOffer) {
   Close(std::move(async));
 }
 
+TEST_F(EngineTest, LeavesTheEngineAloneWhenTheTimeOfACallIsUp) {
+  EngineUse engine = Open("scripted");
+  const long executed = Stat(engine, "exec");
+  const long started = Stat(engine, "async");
+  for (auto* call : {&Exec, &testing::ExecAsync}) {
+    Request request = MakeRequest("tag", {{"do", "reply"}});
+    request.deadline = std::chrono::steady_clock::now() - std::chrono::milliseconds(1);
+    const Answered answer = (*call)(engine, std::move(request));
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.status().code, Code::kAbandoned);
+  }
+  EXPECT_EQ(Stat(engine, "exec"), executed + 2) << "the questions'";
+  EXPECT_EQ(Stat(engine, "async"), started);
+  Close(std::move(engine));
+}
+
 TEST_F(EngineTest, GivesCodeAndTextOfAFailedCallAndFreesNothing) {
   EngineUse engine = Open("scripted");
   const long freed = Stat(engine, "execFree");

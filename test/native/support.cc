@@ -24,6 +24,7 @@ void ExpectNothingAlive() {
   Await([&] { return c.jobs_running == 0 && c.jobs_queued == 0 && c.threads == 0; });
   EXPECT_EQ(c.outputs_alive, 0);
   EXPECT_EQ(c.leased_bytes, 0);
+  EXPECT_EQ(c.sessions, 0);
   EXPECT_EQ(c.async_waiting, 0);
   EXPECT_EQ(c.tombstones, 0);
   EXPECT_EQ(c.engines, 0);

@@ -55,6 +55,8 @@ TEST(WrapperApi, SaysWhichGroupsAreThereInPart) {
 TEST(WrapperApi, RefusesAnEngineWithoutTheDemandedGroup) {
   EXPECT_TRUE(Contains(Refusal("once_only", Group::kAsync), "async needs wrapperExecAsync"));
   EXPECT_TRUE(Contains(Refusal("async_only", Group::kOnce), "once needs wrapperExec, wrapperExecFree"));
+  EXPECT_TRUE(Contains(Refusal("no_stream", Group::kStream),
+                       "stream needs wrapperCreate, wrapperWrite, wrapperRead, wrapperDestroy"));
 }
 
 TEST(WrapperApi, TakesAnEngineThatLacksAGroup) {
@@ -62,8 +64,9 @@ TEST(WrapperApi, TakesAnEngineThatLacksAGroup) {
   ASSERT_TRUE(once.ok());
   EXPECT_TRUE(once.value().Has(Group::kOnce));
   EXPECT_FALSE(once.value().Has(Group::kAsync));
-  EXPECT_FALSE(once.value().Has(Group::kStream));
+  EXPECT_TRUE(once.value().Has(Group::kStream));
   EXPECT_TRUE(once.value().incomplete.empty());
+  EXPECT_FALSE(Resolve("no_stream").value().Has(Group::kStream));
   EXPECT_TRUE(Resolve("async_only", Group::kAsync).ok());
   const auto no_control = Resolve("no_control");
   ASSERT_TRUE(no_control.ok());

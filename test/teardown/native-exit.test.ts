@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -48,6 +49,29 @@ describe('a process', () => {
 
   it.each(['sync', 'async'])('should live as long as a %s call is pending', async (kind) => {
     expect(await child('pending', kind)).toMatchObject(ended(kind === 'async' ? 'hello\n' : 'ok\n'));
+  });
+});
+
+describe('open streams', () => {
+  it('should not hold process.exit up', async () => {
+    expect(await child('streams', 'exit')).toMatchObject(ended('exiting\n', 7));
+  });
+
+  it('should not keep a process, and be destroyed when it ends', async () => {
+    const { stdout, ...rest } = await child('streams', 'end');
+    expect(rest).toEqual({ code: 0, signal: null, stderr: '' });
+    expect(readFileSync(stdout.trim(), 'utf8')).toBe('destroy\ndestroy\n');
+  });
+
+  it('should be destroyed with the worker thread that opened them', async () => {
+    const nothing = { sessions: 0, asyncWaiting: 0, tombstones: 0, pins: 0, engines: 0 };
+    expect(await child('streams', 'workers')).toMatchObject(
+      ended(`handles=0 overlap=0\n${JSON.stringify(nothing)}\n10\n`),
+    );
+  });
+
+  it('should be destroyed when they are forgotten', async () => {
+    expect(await child('stream-collected')).toMatchObject(ended('2\n0 0\n'));
   });
 });
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 declare const engineBrand: unique symbol;
 declare const memoryBrand: unique symbol;
+declare const streamBrand: unique symbol;
 
 /** An open engine. Collecting it closes it. */
 export interface EngineRef {
@@ -15,6 +16,11 @@ export interface EngineRef {
 /** The memory that the frames of one answer lie in. */
 export interface MemoryRef {
   readonly [memoryBrand]: never;
+}
+
+/** An open stream. Collecting it destroys it. */
+export interface StreamRef {
+  readonly [streamBrand]: never;
 }
 
 /** Keys and values in turn. */
@@ -37,8 +43,14 @@ export interface NativeOptions {
   readonly lease: boolean;
   /** Beyond so many leased bytes outputs are copied. */
   readonly leasedBytes: number;
-  /** So many abandoned asynchronous calls are remembered. */
+  /** So many abandoned asynchronous calls and streams are remembered. */
   readonly abandoned: number;
+  /** How long the tag of a stream outlives wrapperDestroy when its final callback has not come. */
+  readonly tagGraceMs: number;
+  /** So many results of callbacks may wait in one stream; beyond that it fails. */
+  readonly streamResults: number;
+  /** The same in bytes. */
+  readonly streamBytes: number;
   /** An answer that claims more bytes than this is refused. */
   readonly outputBytes: number;
   readonly maxThreads: number;
@@ -77,6 +89,7 @@ export interface Counters {
   readonly outputsAlive: number;
   readonly leasedBytes: number;
   readonly pins: number;
+  readonly sessions: number;
   readonly asyncWaiting: number;
   readonly tombstones: number;
   readonly engines: number;
@@ -88,6 +101,7 @@ export interface Counters {
   readonly lateCallbacks: number;
   readonly controlDropped: number;
   readonly tombstonesDropped: number;
+  readonly destroyFailures: number;
 }
 
 export type NativeCall = (
@@ -107,6 +121,24 @@ export interface Addon {
   readonly execAsync: NativeCall;
   /** Ends an asynchronous call that waits for its callback; its promise rejects with AIGES_ABANDONED. */
   abandon(tag: string): boolean;
+  /** wrapperCreate. With `async` the engine gets a callback, otherwise it is read. */
+  openStream(
+    engine: EngineRef,
+    tag: string,
+    params: Pairs,
+    resourceIds: readonly number[],
+    async: boolean,
+  ): Promise<StreamRef>;
+  /** wrapperWrite. Calls on one stream take turns: AIGES_BUSY when another one is inside the engine. */
+  writeStream(stream: StreamRef, frames: readonly NativeFrame[]): Promise<void>;
+  /** wrapperRead; `null` when the engine has nothing yet. Takes turns with `writeStream`. */
+  readStream(stream: StreamRef): Promise<Answer | null>;
+  /** The next batch of what the callbacks of an `async` stream brought; `null` after the final one and after close. */
+  streamResults(stream: StreamRef): Promise<readonly Answer[] | null>;
+  /** wrapperDestroy, after the call that is running. Its promise says what that returned. */
+  closeStream(stream: StreamRef): Promise<void>;
+  /** Forgets tags that are past their time. Milliseconds until the next one is; `null` when there is none. */
+  sweep(): number | null;
   /** Empties the frames of an answer and frees their memory. Idempotent. */
   release(memory: MemoryRef): void;
   /** The next batch of records; `null` after close. Does not keep the process alive. */

@@ -1,6 +1,7 @@
 import type { Frame, StringMap } from '../../core/frame.js';
 import { emptyMap } from '../../core/frame.js';
-import type { NativeFrame, Pairs } from './addon.js';
+import type { Output } from '../../core/runtime.js';
+import type { Addon, Answer, NativeFrame, Pairs } from './addon.js';
 
 const noPairs: Pairs = [];
 
@@ -21,4 +22,13 @@ export function toNativeFrame({ key, data, type, status, desc }: Frame): NativeF
 
 export function toFrame({ key, data, type, status, desc }: NativeFrame): Frame {
   return { key, data, type, status, desc: toMap(desc) };
+}
+
+export function toOutput(addon: Addon, answer: Answer): Output {
+  return {
+    frames: answer.frames.map(toFrame),
+    release: () => {
+      if (answer.memory !== null) addon.release(answer.memory);
+    },
+  };
 }

@@ -3,6 +3,15 @@ import { AigesError } from '../../core/errors.js';
 import type { PluginError } from './addon.js';
 import { isPluginError } from './addon.js';
 
+/** What failed, by the entry point at fault. */
+const failures: Readonly<Partial<Record<string, ErrorName>>> = {
+  wrapperCallback: 'callbackFailed',
+  wrapperCreate: 'createFailed',
+  wrapperWrite: 'writeFailed',
+  wrapperRead: 'readFailed',
+  wrapperDestroy: 'destroyFailed',
+};
+
 /** Clients of the original parse this shape: the engine's text, then its code. */
 function ofPlugin(kind: ErrorName, error: PluginError): AigesError {
   if (error.pluginCode === null) return new AigesError(kind, { message: error.text, cause: error });
@@ -42,7 +51,7 @@ export function toCallError(caught: unknown): AigesError {
       case 'AIGES_OUT_OF_RESOURCES':
         return new AigesError('internal', { detail: caught.text, cause: caught });
       default:
-        return ofPlugin(caught.op === 'wrapperCallback' ? 'callbackFailed' : 'execFailed', caught);
+        return ofPlugin(failures[caught.op] ?? 'execFailed', caught);
     }
   }
   // The addon checks what it is given; a request whose names a C string cannot carry ends here.

@@ -3,16 +3,21 @@ import { resolve } from 'node:path';
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
-import type { Output, PluginInfo, PluginRuntime } from '../../core/runtime.js';
+import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
 import type { Addon, Answer, ControlRecord, EngineRef, NativeCall, Opened } from './addon.js';
 import { isPluginError, loadAddon } from './addon.js';
-import { toFrame, toNativeFrame, toPairs } from './convert.js';
+import { toNativeFrame, toOutput, toPairs } from './convert.js';
 import { toCallError, toStartError, toStopError } from './errors.js';
+import { NativeSession } from './native-session.js';
+import { Sweeper } from './sweeper.js';
 
 export interface NativeOptions {
   /** The engine library; relative to the working directory. */
   readonly path: string;
-  /** Calls `wrapperExecAsync`. An engine that offers only the other way is called the way it offers. */
+  /**
+   * Calls `wrapperExecAsync`, and gives streams a callback. An engine that offers only one of `wrapperExec` and
+   * `wrapperExecAsync` is called the way it offers.
+   */
   readonly asyncMode?: boolean;
   /** `auto` hands large aligned payloads over in place; `copy` is for engines that write into their input. */
   readonly input?: 'auto' | 'copy';
@@ -28,6 +33,12 @@ export interface NativeOptions {
   readonly leasedBytes?: number;
   /** So many abandoned calls are remembered, so that a late callback finds nobody else. */
   readonly abandoned?: number;
+  /** How long the tag of a closed stream is kept for its final callback. */
+  readonly tagGraceMs?: number;
+  /** A stream whose callbacks bring more results than this before they are taken fails. */
+  readonly streamResults?: number;
+  /** The same in bytes. */
+  readonly streamBytes?: number;
   /** An answer that claims more bytes than this is refused. */
   readonly outputBytes?: number;
   readonly onMeter?: (tag: string, key: string, value: number) => void;
@@ -46,8 +57,9 @@ class NativeRuntime implements PluginRuntime {
   #opened: { readonly addon: Addon; readonly engine: Opened } | null = null;
   #starting: Promise<PluginInfo> | null = null;
   #stopped: Promise<void> | null = null;
-  /** Tags of asynchronous calls in flight: aborting a call must never abandon another one with the same tag. */
+  /** Tags of asynchronous calls in flight and of streams: aborting a call must never abandon another one. */
   readonly #tags = new Set<string>();
+  readonly #sweeper = new Sweeper();
 
   constructor(options: NativeOptions) {
     this.#options = options;
@@ -62,11 +74,7 @@ class NativeRuntime implements PluginRuntime {
   }
 
   async once(call: Call, frames: readonly Frame[]): Promise<Output> {
-    const opened = this.#opened;
-    if (opened === null || this.#stopped !== null) {
-      throw new AigesError('internal', { detail: `${this.#options.path} is not running` });
-    }
-    const { addon, engine } = opened;
+    const { addon, engine } = this.#running();
     if (!engine.once && !engine.async) {
       throw new AigesError('unsupported', { detail: `${this.#options.path} offers streams only` });
     }
@@ -77,14 +85,33 @@ class NativeRuntime implements PluginRuntime {
       const answer = await (useAsync
         ? this.#execAsync(addon, engine.engine, call, frames)
         : invoke(addon.exec, engine.engine, call, frames));
-      return {
-        frames: answer.frames.map(toFrame),
-        release: () => {
-          if (answer.memory !== null) addon.release(answer.memory);
-        },
-      };
+      return toOutput(addon, answer);
     } catch (caught) {
-      if (isPluginError(caught) && caught.code === 'AIGES_ABANDONED') throw call.signal.reason;
+      if (isPluginError(caught) && caught.code === 'AIGES_ABANDONED') {
+        // The engine's clock may be a moment ahead of the signal's.
+        throw call.signal.aborted ? call.signal.reason : new AigesError('timeout', { detail: caught.text });
+      }
+      throw toCallError(caught);
+    }
+  }
+
+  async open(call: Call): Promise<RuntimeSession> {
+    const { addon, engine } = this.#running();
+    const { path, asyncMode = false } = this.#options;
+    if (!engine.stream) throw new AigesError('unsupported', { detail: `${path} offers no streams` });
+    call.signal.throwIfAborted();
+    const { tag } = call;
+    if (this.#tags.has(tag)) throw new AigesError('duplicateTag');
+    this.#tags.add(tag);
+    try {
+      const params = toPairs(call.params);
+      const stream = await addon.openStream(engine.engine, tag, params, call.resourceIds, asyncMode);
+      return new NativeSession(addon, stream, asyncMode, () => {
+        this.#tags.delete(tag);
+        if (asyncMode) this.#sweeper.start(addon);
+      });
+    } catch (caught) {
+      this.#tags.delete(tag);
       throw toCallError(caught);
     }
   }
@@ -92,6 +119,13 @@ class NativeRuntime implements PluginRuntime {
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
+  }
+
+  #running(): { readonly addon: Addon; readonly engine: Opened } {
+    if (this.#opened === null || this.#stopped !== null) {
+      throw new AigesError('internal', { detail: `${this.#options.path} is not running` });
+    }
+    return this.#opened;
   }
 
   async #execAsync(addon: Addon, engine: EngineRef, call: Call, frames: readonly Frame[]): Promise<Answer> {
@@ -120,6 +154,9 @@ class NativeRuntime implements PluginRuntime {
         lease: options.output === 'lease',
         leasedBytes: options.leasedBytes ?? 256 * mebibyte,
         abandoned: options.abandoned ?? 10_000,
+        tagGraceMs: options.tagGraceMs ?? 60_000,
+        streamResults: options.streamResults ?? 10_000,
+        streamBytes: options.streamBytes ?? 256 * mebibyte,
         outputBytes: options.outputBytes ?? 1024 * mebibyte,
         maxThreads: options.maxThreads ?? 16,
       });
@@ -127,6 +164,7 @@ class NativeRuntime implements PluginRuntime {
       void this.#forwardRecords(addon, engine);
       return {
         kind: 'native',
+        warnings: engine.incomplete.map((group) => `capability group ${group} is not used`),
         version: engine.version,
         capabilities: {
           once: engine.once || engine.async,
@@ -148,6 +186,8 @@ class NativeRuntime implements PluginRuntime {
       await addon.close(engine.engine);
     } catch (caught) {
       throw toStopError(caught);
+    } finally {
+      this.#sweeper.stop();
     }
   }
 

@@ -15,6 +15,9 @@ const options = {
   lease: false,
   leasedBytes: 1e9,
   abandoned: 100,
+  tagGraceMs: 60_000,
+  streamResults: 1000,
+  streamBytes: 1e9,
   outputBytes: 1e9,
   maxThreads: 4,
 };

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import type { Addon, Opened } from '../../../../src/runtimes/native/addon.js';
+import type { Addon, EngineRef, Opened, StreamRef } from '../../../../src/runtimes/native/addon.js';
 import { loadAddon } from '../../../../src/runtimes/native/addon.js';
 import { expectNothingAlive, fixture } from './engines.js';
 
@@ -10,6 +10,9 @@ const options = {
   lease: false,
   leasedBytes: 0,
   abandoned: 10,
+  tagGraceMs: 1000,
+  streamResults: 10,
+  streamBytes: 1000,
   outputBytes: 1000,
   maxThreads: 1,
 };
@@ -125,5 +128,99 @@ describe('an engine', () => {
       void addon.records(engine);
       expect(() => addon.records(engine)).toThrow('expected one reader of records at a time');
     });
+  });
+});
+
+describe('a stream', () => {
+  const frame = { key: 'in', data: new Uint8Array(1), type: 0, status: 2, desc: [] };
+
+  async function withStream(
+    async: boolean,
+    use: (stream: StreamRef, engine: EngineRef) => unknown,
+    { params = [], closed = false }: { params?: string[]; closed?: boolean } = {},
+  ): Promise<void> {
+    const { engine } = await addon.open(fixture('scripted'), [], options);
+    try {
+      const stream = await addon.openStream(engine, 'stream', ['destroy', 'final', ...params], [], async);
+      try {
+        await use(stream, engine);
+      } finally {
+        if (!closed) await addon.closeStream(stream);
+      }
+    } finally {
+      await addon.close(engine);
+    }
+  }
+
+  it.each([
+    ['something else for an engine', [{}, 't', [], [], false], 'expected an engine that open() gave'],
+    ['a tag with NUL', ['engine', 'a\0b', [], [], false], 'expected a string without NUL for tag'],
+    ['half a parameter', ['engine', 't', ['a'], [], false], 'expected keys and values in turn for params'],
+    ['ids that are no numbers', ['engine', 't', [], ['1'], false], 'expected numbers for resourceIds'],
+    ['no boolean', ['engine', 't', [], [], 1], 'expected a boolean for async'],
+  ])('should throw at once for %s', async (_, values, message) => {
+    await withStream(false, (_, engine) => {
+      const given = values.map((value) => (value === 'engine' ? engine : value));
+      expect(() => untyped.openStream(...given)).toThrow(new TypeError(message));
+    });
+  });
+
+  it('should not take an engine for a stream, nor anything for frames', async () => {
+    await withStream(true, (stream, engine) => {
+      for (const name of ['writeStream', 'readStream', 'streamResults', 'closeStream'] as const) {
+        expect(() => untyped[name](engine, [])).toThrow(new TypeError('expected a stream that openStream() gave'));
+      }
+      expect(() => untyped.exec(stream, 't', [], [], [], null)).toThrow(
+        new TypeError('expected an engine that open() gave'),
+      );
+      expect(() => untyped.writeStream(stream, {})).toThrow(new TypeError('expected an array for frames'));
+    });
+  });
+
+  it('should throw once it is closed', async () => {
+    await withStream(
+      true,
+      async (stream) => {
+        await addon.closeStream(stream);
+        const message = new TypeError('expected an open stream, this one is closed');
+        expect(() => addon.writeStream(stream, [])).toThrow(message);
+        expect(() => addon.readStream(stream)).toThrow(message);
+        expect(() => untyped.closeStream(stream)).toThrow(message);
+        await expect(addon.streamResults(stream)).resolves.toBeNull();
+      },
+      { closed: true },
+    );
+    const { engine } = await addon.open(fixture('scripted'), [], options);
+    await addon.close(engine);
+    expect(() => untyped.openStream(engine, 't', [], [], false)).toThrow(TypeError);
+  });
+
+  it('should give one reader its results at a time, and none to a stream that is read', async () => {
+    await withStream(true, (stream) => {
+      void addon.streamResults(stream);
+      expect(() => addon.streamResults(stream)).toThrow('expected one reader of results at a time');
+    });
+    await withStream(false, (stream) => {
+      expect(() => addon.streamResults(stream)).toThrow('expected a stream that calls back');
+    });
+  });
+
+  it('should refuse a call that would overlap with another', async () => {
+    await withStream(
+      false,
+      async (stream) => {
+        const writing = addon.writeStream(stream, [frame]);
+        await expect(addon.readStream(stream)).rejects.toMatchObject({ code: 'AIGES_BUSY', op: 'wrapperRead' });
+        await writing;
+      },
+      { params: ['write', 'sleep', 'ms', '50'] },
+    );
+  });
+
+  it('should reject with what wrapperDestroy returned', async () => {
+    const { engine } = await addon.open(fixture('scripted'), [], options);
+    const stream = await addon.openStream(engine, 't', ['destroy', 'fail', 'code', '5'], [], false);
+    await expect(addon.closeStream(stream)).rejects.toMatchObject({ op: 'wrapperDestroy', pluginCode: 5 });
+    await addon.close(engine);
   });
 });

@@ -84,34 +84,29 @@ export async function start(
   return runtime;
 }
 
+/** The counters that return to zero. */
+const live = [
+  'jobsQueued',
+  'jobsRunning',
+  'outputsAlive',
+  'leasedBytes',
+  'pins',
+  'sessions',
+  'asyncWaiting',
+  'tombstones',
+  'engines',
+  'threads',
+] as const;
+
 /** For afterEach: stops what `start` has started, then expects the live counters to return to zero. */
 export async function expectNothingAlive(): Promise<void> {
   for (const runtime of running) await runtime.stop().catch(() => undefined);
   running.clear();
   await until(() => {
-    const { jobsQueued, jobsRunning, outputsAlive, leasedBytes, pins, asyncWaiting, tombstones, engines, threads } =
-      counters();
-    expect({
-      jobsQueued,
-      jobsRunning,
-      outputsAlive,
-      leasedBytes,
-      pins,
-      asyncWaiting,
-      tombstones,
-      engines,
-      threads,
-    }).toEqual({
-      jobsQueued: 0,
-      jobsRunning: 0,
-      outputsAlive: 0,
-      leasedBytes: 0,
-      pins: 0,
-      asyncWaiting: 0,
-      tombstones: 0,
-      engines: 0,
-      threads: 0,
-    });
+    const now = counters();
+    expect(Object.fromEntries(live.map((name) => [name, now[name]]))).toEqual(
+      Object.fromEntries(live.map((name) => [name, 0])),
+    );
   });
 }
 

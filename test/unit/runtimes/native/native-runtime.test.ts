@@ -96,7 +96,8 @@ describe('start', () => {
     await expect(runtime.start(noConfig)).resolves.toEqual({
       kind: 'native',
       version: 'scripted 1.0',
-      capabilities: { once: true, stream: false, resources: false },
+      warnings: [],
+      capabilities: { once: true, stream: true, resources: false },
     });
     await runtime.stop();
   });
