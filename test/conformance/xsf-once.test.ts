@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { counters } from '../../src/runtimes/native/index.js';
 import { fixtureEngine } from '../fixtures/engines.js';
 import { FileGate } from '../fixtures/file-gate.js';
@@ -21,7 +21,9 @@ describe.each([
 
   afterAll(async () => {
     expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
-    expect(counters()).toMatchObject({ jobsQueued: 0, jobsRunning: 0, outputsAlive: 0, pins: 0, engines: 0 });
+    await vi.waitFor(() => {
+      expect(counters()).toMatchObject({ jobsQueued: 0, jobsRunning: 0, outputsAlive: 0, pins: 0, engines: 0 });
+    });
   });
 
   it.each(onceCases)('$name', async (wanted) => {

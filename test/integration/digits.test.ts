@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { accuracy, MIN_ACCURACY } from '../../demo/digits/accuracy.mjs';
 import { type Digit, loadHeldOut, loadTraining } from '../../demo/digits/data.mjs';
 import { counters } from '../../src/runtimes/native/index.js';
@@ -24,7 +24,9 @@ describe('the digit classifier behind the loader', () => {
 
   afterAll(async () => {
     await loader.stop();
-    expect(counters()).toMatchObject({ jobsRunning: 0, outputsAlive: 0, pins: 0 });
+    await vi.waitFor(() => {
+      expect(counters()).toMatchObject({ jobsRunning: 0, outputsAlive: 0, pins: 0 });
+    });
   });
 
   it('has never been shown the digits that it is tested on', () => {
