@@ -10,6 +10,7 @@ import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
 import { createDataSource, type DataSource, isRemote } from './data/data-source.js';
 import { Admission } from './engine/admission.js';
+import { aborted } from './engine/deadline.js';
 import { RateLimit } from './engine/rate-limit.js';
 import { Service } from './engine/service.js';
 import type { Logger } from './observability/logger.js';
@@ -204,16 +205,6 @@ export function createHost(config: Config, options: HostOptions): Host {
       return { stuck, ended };
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else
-      signal.addEventListener('abort', () => {
-        resolve();
-      });
-  });
 }
 
 /** Waits for something, but not for ever: tells whether it came. */

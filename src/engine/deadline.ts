@@ -47,6 +47,17 @@ export function openDeadline(ms: number, expired: () => AigesError, parents: rea
   return { signal: controller.signal, at, close };
 }
 
+/** Resolves when the signal aborts, at once if it has. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      resolve();
+    };
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', done, { once: true });
+  });
+}
+
 function reasonOf(signal: AbortSignal): AigesError {
   const reason: unknown = signal.reason;
   return reason instanceof AigesError ? reason : new AigesError('cancelled', { cause: reason });

@@ -3,6 +3,7 @@ import { AigesError } from '../core/errors.js';
 import { DataStatus, type Frame } from '../core/frame.js';
 import type { Output, PluginRuntime, RuntimeSession } from '../core/runtime.js';
 import type { Permit } from './admission.js';
+import { aborted } from './deadline.js';
 import { checkExpected } from './expect.js';
 import type { Input, Prepare } from './input.js';
 import { Reorder } from './reorder.js';
@@ -230,18 +231,4 @@ function gate(): { readonly promise: Promise<void>; readonly open: () => void } 
   let open!: () => void;
   const promise = new Promise<void>((resolve) => (open = resolve));
   return { promise, open };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve();
-        },
-        { once: true },
-      );
-  });
 }

@@ -3,7 +3,7 @@ import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus } from '../../core/frame.js';
 import type { Output } from '../../core/runtime.js';
-import { type Deadline, openDeadline } from '../../engine/deadline.js';
+import { aborted, type Deadline, openDeadline } from '../../engine/deadline.js';
 import { expectedAttributes } from '../../engine/expect.js';
 import type { Input } from '../../engine/input.js';
 import { answerStatus, type Service } from '../../engine/service.js';
@@ -332,16 +332,6 @@ async function payloadNeverCame(signal: AbortSignal): Promise<AigesError> {
   await aborted(wait.signal);
   wait.close();
   return AigesError.from(wait.signal.reason);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      resolve();
-    };
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done, { once: true });
-  });
 }
 
 function checkMeta(input: LoaderInput): void {
