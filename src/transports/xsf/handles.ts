@@ -12,6 +12,7 @@ export class Handles<T> {
   readonly #live = new Map<string, T>();
   // A Set keeps insertion order: the first one is the oldest.
   readonly #released = new Set<string>();
+  readonly #inside = new Set<string>();
 
   /** @param now milliseconds, monotonic */
   constructor(now: () => number = () => performance.now()) {
@@ -37,12 +38,13 @@ export class Handles<T> {
     return `0${ip.join('')}${hex(address.port, 4)}${hex(this.#counter, 6)}${hex(seconds, 7)}`;
   }
 
-  /** @throws AigesError `handleInUse` */
+  /** @throws AigesError `handleInUse`, or `duplicateTag` while plugin code still knows an earlier call by it */
   checkFree(handle: string): void {
     if (this.#live.has(handle)) throw new AigesError('handleInUse', { message: `handle:${handle} is already stored` });
+    if (this.#inside.has(handle)) throw new AigesError('duplicateTag');
   }
 
-  /** @throws AigesError `handleInUse` */
+  /** @throws AigesError as `checkFree` */
   open(handle: string, value: T): void {
     this.checkFree(handle);
     this.#live.set(handle, value);
@@ -62,6 +64,16 @@ export class Handles<T> {
     this.#released.add(handle);
     const [oldest] = this.#released;
     if (this.#released.size > remembered && oldest !== undefined) this.#released.delete(oldest);
+  }
+
+  /** Says that plugin code knows the handle as the tag of a call from now on. That may outlast the handle's use. */
+  enter(handle: string): void {
+    this.#inside.add(handle);
+  }
+
+  /** Says that plugin code has let go of it. */
+  leave(handle: string): void {
+    this.#inside.delete(handle);
   }
 
   /** Ends the use of a handle as if it had never been. */

@@ -1,13 +1,9 @@
 import type { Address } from '../../core/address.js';
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
-import { DataStatus } from '../../core/frame.js';
-import type { Output } from '../../core/runtime.js';
-import { aborted, type Deadline, openDeadline } from '../../engine/deadline.js';
-import { expectedAttributes } from '../../engine/expect.js';
-import type { Input } from '../../engine/input.js';
-import { answerStatus, type Service } from '../../engine/service.js';
-import type { GrpcCall, GrpcServer, Message, Reply } from '../grpc/server.js';
+import { aborted, openDeadline } from '../../engine/deadline.js';
+import type { Service } from '../../engine/service.js';
+import type { GrpcCall, GrpcServer, Reply } from '../grpc/server.js';
 import { advertisedAddress, type Advertising } from './address.js';
 import {
   decodeEnvelope,
@@ -18,8 +14,10 @@ import {
   type LoaderOutput,
 } from './codec.js';
 import { Handles } from './handles.js';
+import { OnceCall } from './once.js';
+import { type Answer, checkMeta, empty, hold, pluginParams, type Request } from './request.js';
 import { envelopeError, failedOutput, malformedEnvelope, rateExceeded } from './status.js';
-import { type Answer, endsSession, releaseOf, XsfStream } from './stream.js';
+import { endsSession, XsfStream } from './stream.js';
 
 export interface XsfOptions extends Advertising {
   readonly service: Service;
@@ -42,8 +40,6 @@ export interface XsfOptions extends Advertising {
   ) => void;
 }
 
-/** How long the original waits for the payload of a one-shot request that came without one. */
-const payloadWaitMs = 5000;
 const defaultWaitMs = 500;
 
 /** Serves `/utils.XsfCall/call`: every business call of the AthenaServing tier. */
@@ -55,32 +51,12 @@ export function serveXsf(server: GrpcServer, options: XsfOptions): void {
 /** Longest handle that a client may bring; those of this loader have 26 characters. */
 const longestHandle = 256;
 
-/** What is behind a live handle: a stream, or a one-shot call that is running. */
+/** What is behind a live handle. */
 type Live = XsfStream | OnceCall;
-
-/** Ends a one-shot call for whoever waits for it. */
-type OnceCall = AbortController;
-
-/** One request with everything that its handling needs. */
-interface Request {
-  readonly op: string;
-  readonly handle: string;
-  readonly param: Envelope['param'];
-  readonly input: LoaderInput;
-  readonly message: Message;
-  /** Abort when the client has left, and at shutdown. */
-  readonly gone: readonly AbortSignal[];
-  /** Aborts the request itself. */
-  readonly abort: AbortController;
-  /** Aborts when the client waits no longer, and with every signal above. */
-  readonly deadline: Deadline;
-}
 
 class XsfServer {
   readonly #options: XsfOptions;
   readonly #handles = new Handles<Live>();
-  /** Handles that plugin code still knows as the tag of a call. They outlive the call's answer. */
-  readonly #inside = new Set<string>();
   #sweeper: NodeJS.Timeout | null = null;
 
   constructor(options: XsfOptions) {
@@ -138,7 +114,7 @@ class XsfServer {
       case 'AIHotword':
       case 'AILoad':
       case 'AIUnLoad':
-        return empty(request);
+        return empty(request.input.serviceId);
       case 'AILBType':
         return this.#resize(request);
       default:
@@ -156,7 +132,7 @@ class XsfServer {
     const wait = openDeadline(Number(timeout), () => new AigesError('resizeTimeout'), gone);
     try {
       await this.#options.service.resize(Number(permits), wait.signal);
-      return empty(request);
+      return empty(request.input.serviceId);
     } finally {
       wait.close();
     }
@@ -167,51 +143,15 @@ class XsfServer {
     if (input.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
     checkMeta(input);
     this.#handles.checkFree(handle);
-    if (this.#inside.has(handle)) throw new AigesError('duplicateTag');
-    if (input.once) return this.#once(request);
-    const session = this.#options.service.open(
-      {
-        sid: input.headers.get('sid') ?? '',
-        tag: handle,
-        params: this.#params(input),
-        resourceIds: [],
-        expect: input.expect,
-      },
-      input.syncId,
-    );
-    const stream = new XsfStream(session, input.expect);
-    this.#handles.open(handle, stream);
-    this.#inside.add(handle);
-    void stream.done.then(() => this.#inside.delete(handle));
-    this.#sweep();
-    if (request.op !== 'AIIn') return this.#continue(request);
-    // Clients know that opening succeeds: what fails shows on the next call.
-    stream.put(input.syncId, hold(request));
-    return Promise.resolve(empty(request));
+    return input.once ? this.#once(request) : this.#open(request);
   }
 
   async #once(request: Request): Promise<Answer> {
-    const { input, handle, deadline } = request;
-    this.#handles.open(handle, request.abort);
+    const { handle, abort } = request;
+    const once = new OnceCall(abort);
+    this.#handles.open(handle, once);
     try {
-      if (input.frames.length === 0) throw await this.#options.service.hold(() => payloadNeverCame(deadline.signal));
-      const call: Call = {
-        sid: input.headers.get('sid') ?? '',
-        tag: handle,
-        params: this.#params(input),
-        resourceIds: [],
-        expect: input.expect,
-        signal: deadline.signal,
-        deadline: deadline.at,
-      };
-      const held = hold(request);
-      this.#inside.add(handle);
-      const release = (): void => {
-        held.release();
-        this.#inside.delete(handle);
-      };
-      const output = await this.#options.service.once(call, { ...held, release }, 'reject');
-      return { output: onceOutput(input, output), release: releaseOf(output) };
+      return await once.run(this.#options.service, this.#handles, request, this.#pluginCall(request));
     } catch (caught) {
       // A call that was never let in leaves no trace.
       if (caught instanceof AigesError && caught.code === 10110) this.#handles.forget(handle);
@@ -221,21 +161,35 @@ class XsfServer {
     }
   }
 
+  #open(request: Request): Promise<Answer> {
+    const { input, handle } = request;
+    const stream = new XsfStream(this.#options.service.open(this.#pluginCall(request), input.syncId), input.expect);
+    this.#handles.open(handle, stream);
+    this.#handles.enter(handle);
+    void stream.done.then(() => {
+      this.#handles.leave(handle);
+    });
+    this.#sweep();
+    if (request.op !== 'AIIn') return this.#continue(request);
+    // Clients know that opening succeeds: what fails shows on the next call.
+    stream.put(input.syncId, hold(request));
+    return Promise.resolve(empty(input.serviceId));
+  }
+
   async #continue(request: Request): Promise<Answer> {
     const { op, handle, input, deadline } = request;
     const stream = this.#handles.find(handle);
-    if (stream instanceof AbortController) {
-      // The one answer of a one-shot call goes to the request that made it.
+    if (stream instanceof OnceCall) {
       if (op !== 'AIExcp') throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
-      stream.abort(new AigesError('releasedHandle'));
-      return empty({ input: { serviceId: '' } });
+      stream.close(new AigesError('releasedHandle'));
+      return empty('');
     }
     if (op === 'AIExcp') {
       this.#handles.release(handle);
       const ended = stream.close(new AigesError('releasedHandle'));
       // So that who opens the next session right away finds the licence free; but not longer than the client waits.
       await Promise.race([ended, aborted(deadline.signal)]);
-      return empty({ input: { serviceId: '' } });
+      return empty('');
     }
     try {
       if (op === 'AIIn') {
@@ -269,18 +223,20 @@ class XsfServer {
   /** Ends streams without waiting for the plugin, which may be stuck in one of them. */
   #endStreams(which: (stream: XsfStream) => boolean, reason: AigesError): void {
     for (const [handle, stream] of this.#handles.live) {
-      if (stream instanceof AbortController || !which(stream)) continue;
+      if (stream instanceof OnceCall || !which(stream)) continue;
       this.#handles.forget(handle);
       void stream.close(reason);
     }
   }
 
-  #params(input: LoaderInput): Map<string, string> {
-    const params = new Map(input.params);
-    for (const name of this.#options.headerPass) {
-      if (!params.has(name)) params.set(name, input.headers.get(name) ?? '');
-    }
-    return params;
+  #pluginCall({ input, handle }: Request): Omit<Call, 'signal' | 'deadline'> {
+    return {
+      sid: input.headers.get('sid') ?? '',
+      tag: handle,
+      params: pluginParams(input, this.#options.headerPass),
+      resourceIds: [],
+      expect: input.expect,
+    };
   }
 }
 
@@ -310,45 +266,8 @@ function reply(handle: string, address: Address, output: LoaderOutput | null, re
   return release === undefined ? { chunks } : { chunks, release };
 }
 
-/** One-shot answers repeat the attributes that the client asked for; those of the plugin are dropped. */
-function onceOutput(input: LoaderInput, output: Output): LoaderOutput {
-  const payloads = output.frames.map((frame) => {
-    const attributes = new Map(expectedAttributes(frame, input.expect));
-    attributes.set('seq', '0').set('status', String(frame.status));
-    return { frame, attributes };
-  });
-  return { serviceId: input.serviceId, error: null, status: answerStatus(output.frames), payloads };
-}
-
 /** Milliseconds that the client waits for its answer. What is not a positive number gives up at once. */
 function waitTime(text: string | undefined): number {
   if (text === undefined) return defaultWaitMs;
   return /^\d{1,15}$/.test(text) ? Number(text) : 0;
-}
-
-/** A payload may come late in this protocol, so clients know its absence as a timeout of one kind or another. */
-async function payloadNeverCame(signal: AbortSignal): Promise<AigesError> {
-  const wait = openDeadline(payloadWaitMs, () => new AigesError('invalidInput'), [signal]);
-  await aborted(wait.signal);
-  wait.close();
-  return AigesError.from(wait.signal.reason);
-}
-
-function checkMeta(input: LoaderInput): void {
-  if (input.missingMeta) throw new AigesError('invalidInput', { detail: 'a payload has no meta, so no name' });
-}
-
-/** The frames of a request, with a reference of their own on its message. */
-function hold({ input, message }: Request): Input {
-  message.retain();
-  return {
-    frames: input.frames,
-    release: () => {
-      message.release();
-    },
-  };
-}
-
-function empty({ input }: { readonly input: Pick<LoaderInput, 'serviceId'> }): Answer {
-  return { output: { serviceId: input.serviceId, error: null, status: DataStatus.begin, payloads: [] } };
 }

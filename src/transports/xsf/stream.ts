@@ -7,12 +7,7 @@ import type { Input } from '../../engine/input.js';
 import { answerStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
 import type { LoaderOutput, Payload } from './codec.js';
-
-/** A reply, and what holds the memory behind its payloads. */
-export interface Answer {
-  readonly output: LoaderOutput;
-  readonly release?: () => void;
-}
+import { type Answer, empty } from './request.js';
 
 /** A stream session as clients of this protocol drive it: with unary calls that name its handle. */
 export class XsfStream {
@@ -49,7 +44,7 @@ export class XsfStream {
   async next(serviceId: string, wait: AbortSignal): Promise<Answer> {
     this.#session.touch();
     const output = await this.#session.next(wait);
-    if (output === null) return { output: { serviceId, error: null, status: DataStatus.begin, payloads: [] } };
+    if (output === null) return empty(serviceId);
     const payloads = output.frames.map((frame) => this.#payload(frame));
     return {
       output: { serviceId, error: null, status: answerStatus(output.frames), payloads },

@@ -28,6 +28,22 @@ describe('Handles', () => {
     }).toThrow('handle:abc is already stored');
   });
 
+  it('refuses a handle that plugin code still knows, whether it was released or not', () => {
+    const handles = new Handles<string>();
+    handles.open('abc', 'x');
+    handles.enter('abc');
+    handles.release('abc');
+    expect(
+      codeOf(() => {
+        handles.checkFree('abc');
+      }),
+    ).toBe(10105);
+    handles.leave('abc');
+    expect(() => {
+      handles.open('abc', 'x');
+    }).not.toThrow();
+  });
+
   it('tells a handle that was released from one that never was', () => {
     const handles = new Handles<string>();
     handles.open('abc', 'x');

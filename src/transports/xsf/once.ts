@@ -1,0 +1,69 @@
+import type { Call } from '../../core/call.js';
+import { AigesError } from '../../core/errors.js';
+import type { Output } from '../../core/runtime.js';
+import { aborted, openDeadline } from '../../engine/deadline.js';
+import { expectedAttributes } from '../../engine/expect.js';
+import { answerStatus, type Service } from '../../engine/service.js';
+import type { LoaderInput, LoaderOutput } from './codec.js';
+import type { Handles } from './handles.js';
+import { type Answer, hold, type Request } from './request.js';
+import { releaseOf } from './stream.js';
+
+/** How long the original waits for the payload of a one-shot request that came without one. */
+const payloadWaitMs = 5000;
+
+/** A one-shot call that is running. Its one answer goes to the request that made it. */
+export class OnceCall {
+  readonly #abort: AbortController;
+
+  /** @param abort ends the wait of the request that made the call */
+  constructor(abort: AbortController) {
+    this.#abort = abort;
+  }
+
+  /** @throws AigesError the plugin's failure, or why nobody waits any more */
+  async run(
+    service: Service,
+    handles: Handles<unknown>,
+    request: Request,
+    call: Omit<Call, 'signal' | 'deadline'>,
+  ): Promise<Answer> {
+    const { input, deadline } = request;
+    if (input.frames.length === 0) throw await service.hold(() => payloadNeverCame(deadline.signal));
+    const held = hold(request);
+    handles.enter(call.tag);
+    const release = (): void => {
+      held.release();
+      handles.leave(call.tag);
+    };
+    const output = await service.once(
+      { ...call, signal: deadline.signal, deadline: deadline.at },
+      { ...held, release },
+      'reject',
+    );
+    return { output: onceOutput(input, output), release: releaseOf(output) };
+  }
+
+  /** Sends away who waits for the answer. */
+  close(reason: AigesError): void {
+    this.#abort.abort(reason);
+  }
+}
+
+/** One-shot answers repeat the attributes that the client asked for; those of the plugin are dropped. */
+function onceOutput(input: LoaderInput, output: Output): LoaderOutput {
+  const payloads = output.frames.map((frame) => {
+    const attributes = new Map(expectedAttributes(frame, input.expect));
+    attributes.set('seq', '0').set('status', String(frame.status));
+    return { frame, attributes };
+  });
+  return { serviceId: input.serviceId, error: null, status: answerStatus(output.frames), payloads };
+}
+
+/** A payload may come late in this protocol, so clients know its absence as a timeout of one kind or another. */
+async function payloadNeverCame(signal: AbortSignal): Promise<AigesError> {
+  const wait = openDeadline(payloadWaitMs, () => new AigesError('invalidInput'), [signal]);
+  await aborted(wait.signal);
+  wait.close();
+  return AigesError.from(wait.signal.reason);
+}

@@ -1,0 +1,57 @@
+import { AigesError } from '../../core/errors.js';
+import { DataStatus, type StringMap } from '../../core/frame.js';
+import type { Deadline } from '../../engine/deadline.js';
+import type { Input } from '../../engine/input.js';
+import type { Message } from '../grpc/server.js';
+import type { Envelope, LoaderInput, LoaderOutput } from './codec.js';
+
+/** One request with everything that its handling needs. */
+export interface Request {
+  readonly op: string;
+  readonly handle: string;
+  readonly param: Envelope['param'];
+  readonly input: LoaderInput;
+  readonly message: Message;
+  /** Abort when the client has left, and at shutdown. */
+  readonly gone: readonly AbortSignal[];
+  /** Aborts the request itself. */
+  readonly abort: AbortController;
+  /** Aborts when the client waits no longer, and with every signal above. */
+  readonly deadline: Deadline;
+}
+
+/** A reply, and what holds the memory behind its payloads. */
+export interface Answer {
+  readonly output: LoaderOutput;
+  readonly release?: () => void;
+}
+
+/** An answer that says no more than that the request was taken. */
+export function empty(serviceId: string): Answer {
+  return { output: { serviceId, error: null, status: DataStatus.begin, payloads: [] } };
+}
+
+/** @throws AigesError `invalidInput` for a payload that nobody could tell from another */
+export function checkMeta(input: LoaderInput): void {
+  if (input.missingMeta) throw new AigesError('invalidInput', { detail: 'a payload has no meta, so no name' });
+}
+
+/** The frames of a request, with a reference of their own on its message. */
+export function hold({ input, message }: Request): Input {
+  message.retain();
+  return {
+    frames: input.frames,
+    release: () => {
+      message.release();
+    },
+  };
+}
+
+/** The parameters that the plugin gets: those of the request, and the headers that are passed on. */
+export function pluginParams(input: LoaderInput, headerPass: readonly string[]): StringMap {
+  const params = new Map(input.params);
+  for (const name of headerPass) {
+    if (!params.has(name)) params.set(name, input.headers.get(name) ?? '');
+  }
+  return params;
+}
