@@ -12,7 +12,7 @@ export default {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '^src/cli/main\\.ts$' },
+      from: { orphan: true, path: '^src/', pathNot: '^src/(cli/main|index)\\.ts$' },
       to: {},
     },
     {
@@ -26,7 +26,9 @@ export default {
     layer('observability-imports-core', '^src/observability/', '^src/(core|observability)/'),
     layer('data-imports-core', '^src/data/', '^src/(core|data)/'),
     layer('engine-imports-core', '^src/engine/', '^src/(core|engine)/'),
-    layer('runtimes-import-core', '^src/runtimes/', '^src/(core|runtimes)/'),
+    layer('sdk-imports-core', '^src/sdk/', '^src/(core|sdk)/'),
+    layer('index-exports-the-sdk', '^src/index\\.ts$', '^src/(core|sdk)/'),
+    layer('runtimes-import-core', '^src/runtimes/', '^src/(core|runtimes|sdk)/'),
     layer('transports-import-engine', '^src/transports/', '^src/(core|engine|transports)/'),
     {
       name: 'transports-do-not-import-each-other',

@@ -24,6 +24,8 @@ const table = {
   encodeFailed: [10400, 'marshal pb message fail'],
   malformedInput: [10401, 'malformed request message'],
   unsupported: [10600, "can't find reg event to exec request"],
+  loadFailed: [10903, 'plugin resource load failed'],
+  unloadFailed: [10904, 'plugin resource unload failed'],
   initFailed: [10901, 'plugin init failed'],
   finiFailed: [10902, 'plugin fini failed'],
   createFailed: [10905, 'plugin create failed'],

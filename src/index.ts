@@ -1,0 +1,42 @@
+export { DataStatus, DataType, type StringMap } from './core/frame.js';
+export {
+  AudioBodyField,
+  BooleanParamField,
+  ImageBodyField,
+  IntegerParamField,
+  JsonBodyField,
+  NumberParamField,
+  StringBodyField,
+  StringParamField,
+  VideoBodyField,
+} from './sdk/fields.js';
+export { PluginError } from './sdk/plugin-error.js';
+export {
+  DataAudio,
+  DataBegin,
+  DataContinue,
+  DataEnd,
+  DataImage,
+  DataOnce,
+  DataText,
+  DataVideo,
+  Once,
+  Response,
+  ResponseData,
+} from './sdk/response.js';
+export type {
+  CallLog,
+  Input,
+  Inputs,
+  JsonInput,
+  OnceRequest,
+  Outputs,
+  Packet,
+  Params,
+  Resource,
+  StreamResult,
+  StreamSession,
+  TextInput,
+  WrapperResult,
+} from './sdk/types.js';
+export { WrapperBase } from './sdk/wrapper-base.js';

@@ -1,0 +1,236 @@
+import type { Descriptor } from '../core/descriptor.js';
+import { AigesError, type ErrorName } from '../core/errors.js';
+import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
+import { currentCall } from './context.js';
+import { type Declaration, readDeclaration } from './declaration.js';
+import { DriverStream, type Results } from './driver-stream.js';
+import { PluginError, WrapperFault } from './plugin-error.js';
+import { readInputs, readParams } from './request.js';
+import { readResult } from './result.js';
+import type { CallLog, OnceRequest, StreamSession } from './types.js';
+import { WrapperBase } from './wrapper-base.js';
+
+/** Where what a wrapper says goes. */
+export interface DriverPort {
+  log(level: keyof CallLog, message: string, fields: object): void;
+  meter(tag: string, key: string, count: number): void;
+  trace(tag: string, key: string, value: string): void;
+}
+
+/** One call, as the loader sees it. */
+export interface DriverCall {
+  readonly sid: string;
+  readonly tag: string;
+  readonly params: StringMap;
+  readonly resourceIds: readonly number[];
+  readonly signal: AbortSignal;
+  /** In milliseconds of `performance.now()`; Infinity for never. */
+  readonly deadline: number;
+}
+
+/**
+ * Runs one wrapper: checks what goes in and what comes out, and turns what it throws into errors of the loader. The
+ * worker thread and the testing kit both drive wrappers with this, so that a test sees what the loader does.
+ */
+export class Driver {
+  readonly declaration: Declaration;
+  readonly #wrapper: WrapperBase;
+  readonly #port: DriverPort;
+
+  /**
+   * Takes the class that a module exports by default.
+   * @throws AigesError `initFailed` that says what is missing
+   */
+  constructor(exported: unknown, port: DriverPort) {
+    this.#port = port;
+    if (typeof exported !== 'function' || !(exported.prototype instanceof WrapperBase)) {
+      throw new AigesError('initFailed', {
+        message:
+          'expected a class that extends WrapperBase as the default export (export default class … extends WrapperBase)',
+      });
+    }
+    try {
+      this.#wrapper = new (exported as new () => WrapperBase)();
+      this.declaration = readDeclaration(this.#wrapper);
+    } catch (error) {
+      throw new AigesError('initFailed', { message: `${exported.name}: ${textOf(error)}`, cause: error });
+    }
+  }
+
+  get descriptor(): Descriptor {
+    return this.declaration.descriptor;
+  }
+
+  /** @throws AigesError `initFailed` */
+  async init(config: StringMap): Promise<void> {
+    try {
+      await this.#wrapper.init?.(config);
+    } catch (error) {
+      throw this.#failure('initFailed', error, WrapperFault.init, null);
+    }
+  }
+
+  /** @throws AigesError `invalidInput` or `execFailed` */
+  async once(call: DriverCall, frames: readonly Frame[]): Promise<Frame[]> {
+    if (this.#wrapper.onceExec === undefined) {
+      throw new AigesError('unsupported', { detail: 'the wrapper has no onceExec: it serves streams only' });
+    }
+    const request: OnceRequest<object> = {
+      ...this.#view(call),
+      inputs: readInputs(this.declaration, frames, true),
+      frames,
+      deadline: call.deadline,
+    };
+    try {
+      const result = await this.#inContext(call, () => this.#wrapper.onceExec?.(request));
+      return readResult(this.declaration, result, DataStatus.once, true);
+    } catch (error) {
+      throw this.#failure('execFailed', error, WrapperFault.call, call);
+    }
+  }
+
+  /** @throws AigesError `invalidInput` or `unsupported`; what the wrapper throws shows in the results */
+  open(call: DriverCall): DriverStream {
+    if (!this.declaration.stream) {
+      throw new AigesError('unsupported', { detail: 'the wrapper has no stream: it serves single requests only' });
+    }
+    const view = this.#view(call);
+    return new DriverStream({
+      declaration: this.declaration,
+      start: (packets) => {
+        const session: StreamSession<object> = { ...view, packets };
+        // A generator without a return value gives undefined, whatever its type says.
+        return (this.#wrapper.stream?.(session) ?? this.#threeCalls(session)) as Results;
+      },
+      inContext: (work) => this.#inContext(call, work),
+      failure: (error) =>
+        error instanceof StepFault
+          ? this.#failure(error.kind, error.cause, WrapperFault.call, call)
+          : this.#failure('readFailed', error, WrapperFault.call, call),
+    });
+  }
+
+  /** @throws AigesError `loadFailed` or `unsupported` */
+  async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
+    try {
+      await this.#wrapper.loadResource?.({ id, frames });
+    } catch (error) {
+      throw this.#failure('loadFailed', error, WrapperFault.call, null);
+    }
+  }
+
+  /** @throws AigesError `unloadFailed` or `unsupported` */
+  async unloadResource(id: number): Promise<void> {
+    try {
+      await this.#wrapper.unloadResource?.(id);
+    } catch (error) {
+      throw this.#failure('unloadFailed', error, WrapperFault.call, null);
+    }
+  }
+
+  /** @throws AigesError `finiFailed` */
+  async fini(): Promise<void> {
+    try {
+      await this.#wrapper.fini?.();
+    } catch (error) {
+      throw this.#failure('finiFailed', error, WrapperFault.call, null);
+    }
+  }
+
+  #view(call: DriverCall): Omit<StreamSession<object>, 'packets'> {
+    const { sid, tag, params, resourceIds, signal } = call;
+    const write =
+      (level: keyof CallLog) =>
+      (message: string, fields: object = {}): void => {
+        this.#port.log(level, message, { sid, tag, ...fields });
+      };
+    return {
+      sid,
+      tag,
+      params: readParams(this.declaration, params),
+      rawParams: params,
+      resourceIds,
+      signal,
+      log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    };
+  }
+
+  #inContext<T>({ tag }: DriverCall, work: () => T): T {
+    const port = this.#port;
+    return currentCall.run(
+      {
+        meter: (key, count) => {
+          port.meter(tag, key, count);
+        },
+        trace: (key, value) => {
+          port.trace(tag, key, value);
+        },
+      },
+      work,
+    );
+  }
+
+  /** A stream in three calls, as C engines have it, in the form of the one call. */
+  async *#threeCalls(session: StreamSession<object>): AsyncGenerator<object, object | undefined> {
+    const wrapper = this.#wrapper;
+    const handle = await step('createFailed', () => wrapper.create?.(session));
+    try {
+      for await (const packet of session.packets) {
+        const result = (await step('writeFailed', () => wrapper.write?.(handle, packet))) ?? undefined;
+        if (packet.last) return result;
+        if (result !== undefined) yield result;
+      }
+      return undefined;
+    } finally {
+      await wrapper.destroy?.(handle);
+    }
+  }
+
+  /** What a client may know of a failure; the rest goes to the log. */
+  #failure(kind: ErrorName, error: unknown, fault: number, call: DriverCall | null): AigesError {
+    if (error instanceof AigesError) return error;
+    if (error instanceof PluginError) {
+      const text = error.message === '' ? this.#textFor(error.code) : error.message;
+      return new AigesError(kind, { message: `${text};code=${error.code}`, pluginCode: error.code, cause: error });
+    }
+    const where = call === null ? {} : { sid: call.sid, tag: call.tag };
+    this.#port.log('error', `the wrapper failed: ${textOf(error)}`, {
+      ...where,
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    // Whoever starts the loader needs the reason; a client gets no more than that there is one.
+    const text = kind === 'initFailed' ? textOf(error) : 'plugin failed';
+    return new AigesError(kind, { message: `${text};code=${fault}`, pluginCode: fault, cause: error });
+  }
+
+  #textFor(code: number): string {
+    try {
+      return this.#wrapper.error(code);
+    } catch (error) {
+      this.#port.log('error', `error(${code}) failed: ${textOf(error)}`, {});
+      return `plugin error ${code}`;
+    }
+  }
+}
+
+/** Says which of the three calls of a stream failed. */
+class StepFault extends Error {
+  readonly kind: ErrorName;
+
+  constructor(kind: ErrorName, cause: unknown) {
+    super(kind, { cause });
+    this.kind = kind;
+  }
+}
+
+async function step<T>(kind: ErrorName, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new StepFault(kind, error);
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

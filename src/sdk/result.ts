@@ -1,0 +1,89 @@
+import type { BodyDescriptor } from '../core/descriptor.js';
+import { DataStatus, type Frame } from '../core/frame.js';
+import type { Declaration } from './declaration.js';
+import { PluginError } from './plugin-error.js';
+import { Response, ResponseData } from './response.js';
+
+/**
+ * What a wrapper gave, as frames.
+ * @param status for outputs that do not say theirs
+ * @param complete whether every required output has to be there
+ * @throws PluginError when the answer says so itself
+ * @throws TypeError when it is not what the wrapper declares
+ */
+export function readResult(declaration: Declaration, result: unknown, status: number, complete: boolean): Frame[] {
+  if (result instanceof Response) return readResponse(declaration, result, status, complete);
+  if (typeof result !== 'object' || result === null) {
+    throw new TypeError(`expected an object of outputs but the wrapper gave ${describe(result)}`);
+  }
+  const values = new Map<string, unknown>(Object.entries(result));
+  const frames: Frame[] = [];
+  for (const { property, descriptor } of declaration.outputs) {
+    const value = values.get(property);
+    values.delete(property);
+    if (value !== undefined) frames.push(readOutput(descriptor, property, value, status));
+    else if (complete && descriptor.required) throw missing(property);
+  }
+  const [unknown] = values.keys();
+  if (unknown !== undefined) throw notDeclared(declaration, unknown);
+  return frames;
+}
+
+function readResponse(declaration: Declaration, response: Response, status: number, complete: boolean): Frame[] {
+  if (response.error_code !== 0) throw new PluginError(response.error_code);
+  const frames = response.list.map((data) => {
+    const output = declaration.outputs.find(({ descriptor }) => descriptor.name === data.key);
+    if (output === undefined) throw notDeclared(declaration, data.key);
+    return readOutput(output.descriptor, data.key, data, status);
+  });
+  const absent = declaration.outputs.find(
+    ({ descriptor }) => descriptor.required && !frames.some(({ key }) => key === descriptor.name),
+  );
+  if (complete && absent !== undefined) throw missing(absent.descriptor.name);
+  return frames;
+}
+
+function readOutput(descriptor: BodyDescriptor, property: string, value: unknown, status: number): Frame {
+  const data = value instanceof ResponseData ? value : new ResponseData({ data: toBytes(descriptor, property, value) });
+  return {
+    key: descriptor.name,
+    data: typeof data.data === 'string' ? Buffer.from(data.data) : data.data,
+    type: data.type ?? descriptor.type,
+    status: data.status ?? status,
+    desc: new Map(Object.entries({ ...descriptor.attributes, ...data.desc })),
+  };
+}
+
+function toBytes({ content }: BodyDescriptor, property: string, value: unknown): Uint8Array | string {
+  if (content === 'json') {
+    // The types do not say so, but there are values without a JSON form.
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) throw new TypeError(`output ${property}: ${describe(value)} has no JSON form`);
+    return text;
+  }
+  if (value instanceof Uint8Array) return value;
+  if (content === 'text' && typeof value === 'string') return value;
+  const expected = content === 'text' ? 'a string or a Uint8Array' : 'a Uint8Array';
+  throw new TypeError(`output ${property}: expected ${expected} but the wrapper gave ${describe(value)}`);
+}
+
+/** Whether a stream is over with these frames. */
+export function endsStream(frames: readonly Frame[]): boolean {
+  return frames.some(({ status }) => status === DataStatus.end || status === DataStatus.once);
+}
+
+function missing(property: string): TypeError {
+  return new TypeError(`output ${property} is declared but the wrapper gave none`);
+}
+
+function notDeclared({ outputs }: Declaration, name: string): TypeError {
+  const known = outputs.map(({ property }) => property).join(', ') || 'none';
+  return new TypeError(
+    `the wrapper gave an output ${JSON.stringify(name)} that it does not declare; it declares ${known}`,
+  );
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return typeof value === 'object' ? `an object of ${value.constructor.name}` : `a ${typeof value}`;
+}
