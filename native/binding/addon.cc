@@ -2,6 +2,7 @@
 #include "callback_registry.h"
 #include "engine_wrap.h"
 #include "js_thread.h"
+#include "loan_wrap.h"
 #include "napi_setup.h"
 #include "stream_wrap.h"
 
@@ -10,6 +11,7 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   aiges::JsThread::Create(env);
   aiges::ExportEngine(env, exports);
+  aiges::ExportLoans(env, exports);
   aiges::ExportStream(env, exports);
   return exports;
 }

@@ -195,6 +195,7 @@ Napi::Value ReadCounters(const Napi::CallbackInfo& info) {
   set("tombstones", c.tombstones);
   set("engines", c.engines);
   set("threads", c.threads);
+  set("loans", c.loans);
   set("bytesIn", c.bytes_in);
   set("bytesOut", c.bytes_out);
   set("unalignedCopies", c.unaligned_copies);

@@ -22,6 +22,7 @@ struct Counters {
   Number tombstones{0};     // tags of abandoned asynchronous calls and streams
   Number engines{0};        // between a successful wrapperInit and wrapperFini
   Number threads{0};        // executor threads
+  Number loans{0};          // buffers of one JavaScript thread that another one reads in place
 
   // since the process began
   Number bytes_in{0};            // payload bytes copied on the way to engines

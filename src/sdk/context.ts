@@ -6,5 +6,15 @@ export interface CallContext {
   trace(key: string, value: string): void;
 }
 
-/** Which call the running code belongs to: one wrapper works on several at a time. Holds nothing by itself. */
-export const currentCall = new AsyncLocalStorage<CallContext>();
+const key = Symbol.for('aiges-ts.current-call');
+
+/**
+ * Which call the running code belongs to: one wrapper works on several at a time. Holds nothing by itself. One for
+ * every copy of this package in a thread, like the marks in brand.ts.
+ */
+export const currentCall = shared();
+
+function shared(): AsyncLocalStorage<CallContext> {
+  const known: Record<typeof key, AsyncLocalStorage<CallContext> | undefined> = globalThis as never;
+  return (known[key] ??= new AsyncLocalStorage<CallContext>());
+}

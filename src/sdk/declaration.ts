@@ -1,5 +1,5 @@
 import type { BodyDescriptor, Descriptor, ParamDescriptor } from '../core/descriptor.js';
-import { BodyField, ParamField } from './fields.js';
+import { type BodyField, isBodyField, isParamField, type ParamField } from './fields.js';
 import type { WrapperBase } from './wrapper-base.js';
 
 interface Declared<D> {
@@ -29,13 +29,13 @@ export function readDeclaration(wrapper: WrapperBase): Declaration {
   const requestFields = fieldsOf(wrapper.requestCls, 'requestCls');
   const responseFields = fieldsOf(wrapper.responseCls, 'responseCls');
   const params = requestFields.flatMap(([property, field]) =>
-    field instanceof ParamField ? [{ property, descriptor: field.describe(property) }] : [],
+    isParamField(field) ? [{ property, descriptor: field.describe(property) }] : [],
   );
   const bodies = requestFields.flatMap(([property, field]) =>
-    field instanceof BodyField ? [{ property, field, descriptor: field.describe(property) }] : [],
+    isBodyField(field) ? [{ property, field, descriptor: field.describe(property) }] : [],
   );
   const outputs = responseFields.map(([property, field]) => {
-    if (field instanceof ParamField) {
+    if (isParamField(field)) {
       throw new TypeError(`responseCls.${property} is a parameter; answers hold body fields only`);
     }
     return { property, descriptor: field.describe(property) };
@@ -88,7 +88,7 @@ function fieldsOf(declared: unknown, name: string): (readonly [string, ParamFiel
     throw new TypeError(`expected an object of fields for ${name} but found ${String(declared)}`);
   }
   return Object.entries(declared).map(([property, field]: [string, unknown]) => {
-    if (field instanceof ParamField || field instanceof BodyField) return [property, field];
+    if (isParamField(field) || isBodyField(field)) return [property, field];
     throw new TypeError(`expected a field for ${name}.${property}, such as new StringParamField()`);
   });
 }

@@ -4,11 +4,12 @@ import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import { currentCall } from './context.js';
 import { type Declaration, readDeclaration } from './declaration.js';
 import { DriverStream, type Results } from './driver-stream.js';
-import { PluginError, WrapperFault } from './plugin-error.js';
+import { isPluginError, WrapperFault } from './plugin-error.js';
 import { readInputs, readParams } from './request.js';
 import { readResult } from './result.js';
 import type { CallLog, OnceRequest, StreamSession } from './types.js';
-import { WrapperBase } from './wrapper-base.js';
+import { brands, isMarked } from './brand.js';
+import type { WrapperBase } from './wrapper-base.js';
 
 /** Where what a wrapper says goes. */
 export interface DriverPort {
@@ -43,7 +44,7 @@ export class Driver {
    */
   constructor(exported: unknown, port: DriverPort) {
     this.#port = port;
-    if (typeof exported !== 'function' || !(exported.prototype instanceof WrapperBase)) {
+    if (typeof exported !== 'function' || !isMarked(exported.prototype, brands.wrapper)) {
       throw new AigesError('initFailed', {
         message:
           'expected a class that extends WrapperBase as the default export (export default class … extends WrapperBase)',
@@ -189,7 +190,7 @@ export class Driver {
   /** What a client may know of a failure; the rest goes to the log. */
   #failure(kind: ErrorName, error: unknown, fault: number, call: DriverCall | null): AigesError {
     if (error instanceof AigesError) return error;
-    if (error instanceof PluginError) {
+    if (isPluginError(error)) {
       const text = error.message === '' ? this.#textFor(error.code) : error.message;
       return new AigesError(kind, { message: `${text};code=${error.code}`, pluginCode: error.code, cause: error });
     }

@@ -1,5 +1,6 @@
 import type { BodyDescriptor, ParamDescriptor } from '../core/descriptor.js';
 import { DataType } from '../core/frame.js';
+import { brands, isMarked, mark } from './brand.js';
 
 declare const valueType: unique symbol;
 declare const isRequired: unique symbol;
@@ -43,6 +44,8 @@ export abstract class ParamField<T = unknown> {
 }
 
 type Shape = Pick<ParamDescriptor, 'type'> & Partial<Omit<ParamDescriptor, 'name' | 'type'>>;
+
+mark(ParamField.prototype, brands.param);
 
 /** A parameter is there when it is required or has a default; otherwise it may be missing. */
 type Present<T, Required extends boolean, Default> = Required extends true
@@ -210,6 +213,8 @@ export abstract class BodyField<T = unknown, Required extends boolean = boolean>
   }
 }
 
+mark(BodyField.prototype, brands.body);
+
 /** UTF-8 text. */
 export class StringBodyField<const Required extends boolean = true> extends BodyField<TextBody, Required> {
   constructor(options: BodyOptions<Required> & Sample<string | Uint8Array> = {}) {
@@ -248,6 +253,14 @@ export class VideoBodyField<const Required extends boolean = true> extends BodyF
   constructor(options: BodyOptions<Required> & Sample<Uint8Array> = {}) {
     super(DataType.video, 'bytes', options, options.value ?? null, {});
   }
+}
+
+export function isParamField(value: unknown): value is ParamField {
+  return isMarked(value, brands.param);
+}
+
+export function isBodyField(value: unknown): value is BodyField {
+  return isMarked(value, brands.body);
 }
 
 /** Marks of what a body holds; types only. */

@@ -1,3 +1,5 @@
+import { brands, isMarked, mark } from './brand.js';
+
 /**
  * Thrown by a wrapper to answer a request with a code of its own. Clients see the text and `;code=` with the code,
  * as they know it from C engines.
@@ -15,6 +17,12 @@ export class PluginError extends Error {
     }
     this.code = code;
   }
+}
+
+mark(PluginError.prototype, brands.pluginError);
+
+export function isPluginError(value: unknown): value is PluginError {
+  return isMarked(value, brands.pluginError);
 }
 
 /** Codes that stand for what a wrapper did not mean to happen. They are those of the Python SDK. */

@@ -1,4 +1,5 @@
 import { DataStatus, DataType } from '../core/frame.js';
+import { brands, isMarked, mark } from './brand.js';
 
 interface ResponseDataFields {
   readonly key: string;
@@ -42,6 +43,12 @@ export class ResponseData {
   }
 }
 
+mark(ResponseData.prototype, brands.responseData);
+
+export function isResponseData(value: unknown): value is ResponseData {
+  return isMarked(value, brands.responseData);
+}
+
 /** An answer as wrappers of the Python SDK build it. New wrappers return a plain object. */
 export class Response {
   list: ResponseData[] = [];
@@ -52,6 +59,12 @@ export class Response {
     this.error_code = code;
     return this;
   }
+}
+
+mark(Response.prototype, brands.response);
+
+export function isResponse(value: unknown): value is Response {
+  return isMarked(value, brands.response);
 }
 
 /** The data types by the names that wrappers of the Python SDK use. */

@@ -2,7 +2,7 @@ import type { BodyDescriptor } from '../core/descriptor.js';
 import { DataStatus, type Frame } from '../core/frame.js';
 import type { Declaration } from './declaration.js';
 import { PluginError } from './plugin-error.js';
-import { Response, ResponseData } from './response.js';
+import { isResponse, isResponseData, type Response, ResponseData } from './response.js';
 
 /**
  * What a wrapper gave, as frames.
@@ -12,7 +12,7 @@ import { Response, ResponseData } from './response.js';
  * @throws TypeError when it is not what the wrapper declares
  */
 export function readResult(declaration: Declaration, result: unknown, status: number, complete: boolean): Frame[] {
-  if (result instanceof Response) return readResponse(declaration, result, status, complete);
+  if (isResponse(result)) return readResponse(declaration, result, status, complete);
   if (typeof result !== 'object' || result === null) {
     throw new TypeError(`expected an object of outputs but the wrapper gave ${describe(result)}`);
   }
@@ -44,7 +44,7 @@ function readResponse(declaration: Declaration, response: Response, status: numb
 }
 
 function readOutput(descriptor: BodyDescriptor, property: string, value: unknown, status: number): Frame {
-  const data = value instanceof ResponseData ? value : new ResponseData({ data: toBytes(descriptor, property, value) });
+  const data = isResponseData(value) ? value : new ResponseData({ data: toBytes(descriptor, property, value) });
   return {
     key: descriptor.name,
     data: typeof data.data === 'string' ? Buffer.from(data.data) : data.data,
@@ -85,5 +85,5 @@ function notDeclared({ outputs }: Declaration, name: string): TypeError {
 
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  return typeof value === 'object' ? `an object of ${value.constructor.name}` : `a ${typeof value}`;
+  return typeof value === 'object' ? `an object (${Object.prototype.toString.call(value)})` : `a ${typeof value}`;
 }

@@ -1,4 +1,5 @@
 import type { StringMap } from '../core/frame.js';
+import { brands, mark } from './brand.js';
 import { currentCall } from './context.js';
 import type { OnceRequest, Packet, Resource, StreamResult, StreamSession, WrapperResult } from './types.js';
 
@@ -66,3 +67,5 @@ export abstract class WrapperBase<Req extends object = object, Res extends objec
     currentCall.getStore()?.trace(key, value);
   }
 }
+
+mark(WrapperBase.prototype, brands.wrapper);

@@ -94,6 +94,7 @@ export interface Counters {
   readonly tombstones: number;
   readonly engines: number;
   readonly threads: number;
+  readonly loans: number;
   // Since the process began.
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -144,6 +145,12 @@ export interface Addon {
   /** The next batch of records; `null` after close. Does not keep the process alive. */
   records(engine: EngineRef): Promise<readonly ControlRecord[] | null>;
   counters(): Counters;
+  /** Lets another thread read these bytes in place, for as long as it likes. They must not change or move meanwhile. */
+  lend(data: Uint8Array): number;
+  /** Opens a loan, once, in the environment that calls. Collecting the buffer ends the loan. */
+  borrow(id: number): ArrayBuffer;
+  /** Ends a loan that nobody has borrowed; false when somebody has. */
+  reclaim(id: number): boolean;
 }
 
 /** What promises of the addon reject with. */

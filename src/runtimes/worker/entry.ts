@@ -1,0 +1,218 @@
+import { pathToFileURL } from 'node:url';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { tsImport } from 'tsx/esm/api';
+import { AigesError } from '../../core/errors.js';
+import type { Frame } from '../../core/frame.js';
+import { Driver, type DriverCall } from '../../sdk/driver.js';
+import type { DriverStream } from '../../sdk/driver-stream.js';
+import { loadAddon } from '../native/addon.js';
+import { postError, postTransferred, readError } from './posting.js';
+import {
+  type FromThread,
+  type PostedCall,
+  type PostedFrame,
+  resultWindow,
+  type ThreadData,
+  type ToThread,
+} from './protocol.js';
+
+// What runs in a plugin's thread: one wrapper, driven by messages.
+
+class Thread {
+  readonly #port: MessagePort;
+  readonly #driver: Driver;
+  readonly #calls = new Map<number, AbortController>();
+  readonly #streams = new Map<number, OpenStream>();
+  readonly #borrowed = new WeakSet<ArrayBufferLike>();
+
+  constructor(port: MessagePort, driver: Driver) {
+    this.#port = port;
+    this.#driver = driver;
+  }
+
+  async handle(message: ToThread): Promise<void> {
+    if (message.type === 'abort') {
+      this.#calls.get(message.id)?.abort(readError(message.error));
+      return;
+    }
+    if (message.type === 'taken') {
+      this.#streams.get(message.stream)?.taken();
+      return;
+    }
+    try {
+      const frames = await this.#answer(message);
+      this.#post(frames, (posted, copied) => ({ type: 'done', id: message.id, frames: posted, copied }));
+    } catch (error) {
+      this.#send({ type: 'failed', id: message.id, error: postError(AigesError.from(error)) });
+    }
+  }
+
+  async #answer(message: Exclude<ToThread, { type: 'abort' | 'taken' }>): Promise<readonly Frame[]> {
+    switch (message.type) {
+      case 'once':
+        return await this.#once(message.id, message.call, this.#open(message.frames));
+      case 'open': {
+        const abort = new AbortController();
+        const stream = this.#driver.open(callOf(message.call, abort.signal));
+        this.#calls.set(message.id, abort);
+        this.#streams.set(message.id, new OpenStream(stream));
+        void this.#pump(message.id);
+        return [];
+      }
+      case 'write':
+        await this.#streams.get(message.stream)?.stream.write(this.#open(message.frames), message.last);
+        return [];
+      case 'close': {
+        const open = this.#streams.get(message.stream);
+        this.#streams.delete(message.stream);
+        this.#calls.delete(message.stream);
+        open?.taken(Infinity);
+        await open?.stream.close();
+        return [];
+      }
+      case 'load':
+        await this.#driver.loadResource(message.resource, this.#open(message.frames));
+        return [];
+      case 'unload':
+        await this.#driver.unloadResource(message.resource);
+        return [];
+      case 'fini':
+        await this.#driver.fini();
+        return [];
+    }
+  }
+
+  async #once(id: number, call: PostedCall, frames: readonly Frame[]): Promise<readonly Frame[]> {
+    const abort = new AbortController();
+    this.#calls.set(id, abort);
+    try {
+      return await this.#driver.once(callOf(call, abort.signal), frames);
+    } finally {
+      this.#calls.delete(id);
+    }
+  }
+
+  /** Passes the results of a stream on, no faster than they are taken. */
+  async #pump(id: number): Promise<void> {
+    const open = this.#streams.get(id);
+    if (open === undefined) return;
+    let error: AigesError | null = null;
+    try {
+      for await (const frames of open.stream.results()) {
+        this.#post(frames, (posted, copied) => ({ type: 'result', stream: id, frames: posted, copied }));
+        await open.room();
+      }
+    } catch (caught) {
+      error = AigesError.from(caught);
+    }
+    this.#send({ type: 'end', stream: id, error: error === null ? null : postError(error) });
+  }
+
+  #open(frames: readonly PostedFrame[]): Frame[] {
+    return frames.map((frame) => {
+      const { data } = frame;
+      if (data instanceof Uint8Array) return { ...frame, data };
+      const buffer = loadAddon().borrow(data.loan);
+      this.#borrowed.add(buffer);
+      return { ...frame, data: new Uint8Array(buffer) };
+    });
+  }
+
+  #post(frames: readonly Frame[], message: (posted: readonly PostedFrame[], copied: number) => FromThread): void {
+    const isBorrowed = (buffer: ArrayBufferLike): boolean => this.#borrowed.has(buffer);
+    const { frames: posted, transfer, copied } = postTransferred(frames, isBorrowed);
+    try {
+      this.#port.postMessage(message(posted, copied), transfer);
+    } catch {
+      // One of the buffers cannot change hands: it belongs to a WebAssembly memory, or to an addon.
+      const copies = postTransferred(frames, isBorrowed, true);
+      this.#port.postMessage(message(copies.frames, copies.copied), copies.transfer);
+    }
+  }
+
+  #send(message: FromThread): void {
+    this.#port.postMessage(message);
+  }
+}
+
+/** A stream and how many of its results may still be sent. */
+class OpenStream {
+  readonly stream: DriverStream;
+  #credit = resultWindow;
+  #wake: () => void = () => undefined;
+
+  constructor(stream: DriverStream) {
+    this.stream = stream;
+  }
+
+  taken(count = 1): void {
+    this.#credit += count;
+    this.#wake();
+  }
+
+  async room(): Promise<void> {
+    this.#credit--;
+    while (this.#credit <= 0) await new Promise<void>((wake) => (this.#wake = wake));
+  }
+}
+
+function callOf(call: PostedCall, signal: AbortSignal): DriverCall {
+  return { ...call, signal, deadline: performance.now() + call.timeLeftMs };
+}
+
+/** TypeScript runs as it is; anything else is Node's business. */
+async function importModule(path: string): Promise<unknown> {
+  const module: unknown = /\.[mc]?ts$/.test(path)
+    ? await tsImport(pathToFileURL(path).href, import.meta.url)
+    : await import(pathToFileURL(path).href);
+  // A CommonJS module that a compiler made comes with its exports as the default export.
+  let exported = (module as { readonly default?: unknown }).default;
+  if (typeof exported === 'object' && exported !== null && 'default' in exported) exported = exported.default;
+  return exported;
+}
+
+async function main(port: MessagePort, { path, config }: ThreadData): Promise<void> {
+  const send = (message: FromThread): void => {
+    port.postMessage(message);
+  };
+  let driver: Driver;
+  try {
+    driver = new Driver(await importModule(path), {
+      log: (level, message, fields) => {
+        send({ type: 'log', level, message, fields: cloneable(fields) });
+      },
+      meter: (tag, key, count) => {
+        send({ type: 'meter', tag, key, count });
+      },
+      trace: (tag, key, value) => {
+        send({ type: 'trace', tag, key, value });
+      },
+    });
+    await driver.init(config);
+  } catch (caught) {
+    const error =
+      caught instanceof AigesError
+        ? caught
+        : new AigesError('initFailed', {
+            message: caught instanceof Error ? (caught.stack ?? caught.message) : String(caught),
+          });
+    send({ type: 'unready', error: postError(error) });
+    return;
+  }
+  const thread = new Thread(port, driver);
+  port.on('message', (message: ToThread) => void thread.handle(message));
+  const { once, stream, resources } = driver.declaration;
+  send({ type: 'ready', info: { descriptor: driver.descriptor, once, stream, resources } });
+}
+
+/** Authors log what they like; functions and the like cannot cross. */
+function cloneable(fields: object): object {
+  try {
+    return structuredClone(fields);
+  } catch {
+    return { fields: 'they hold something that cannot leave the thread' };
+  }
+}
+
+if (parentPort === null) throw new Error('this module runs in a worker thread');
+await main(parentPort, workerData as ThreadData);

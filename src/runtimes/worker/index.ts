@@ -1,0 +1,1 @@
+export { createWorkerRuntime, type WorkerOptions } from './worker-runtime.js';

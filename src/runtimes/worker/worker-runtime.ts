@@ -1,0 +1,304 @@
+import { resolve } from 'node:path';
+import type { Call } from '../../core/call.js';
+import { AigesError } from '../../core/errors.js';
+import type { Frame, StringMap } from '../../core/frame.js';
+import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
+import { loadAddon } from '../native/addon.js';
+import { type Posting, postError, postLent } from './posting.js';
+import type { PostedCall, PostedFrame, ThreadInfo } from './protocol.js';
+import { WorkerSession } from './worker-session.js';
+import { type Asking, crashed, type Done, type ThreadOptions, WorkerThread } from './worker-thread.js';
+
+export interface WorkerOptions extends Pick<ThreadOptions, 'onLog' | 'onMeter' | 'onTrace'> {
+  /** The module that exports the wrapper; relative to the working directory. */
+  readonly path: string;
+  /** Threads, each with an instance of its own. */
+  readonly instances: number;
+  /** Most memory for the objects of one thread, in MiB; buffers do not count. Null leaves it to Node. */
+  readonly heapMiB: number | null;
+  /** When nobody waits for a call any more, how long its thread may go on with it before it is replaced. */
+  readonly execLimitMs: number;
+  /** The module that runs in a thread; tests that run from sources name the compiled one. */
+  readonly entry?: URL;
+}
+
+/** Numbers since the start, and live ones. */
+export interface WorkerCounters {
+  /** Threads that are ready. */
+  readonly ready: number;
+  /** Threads that were given up and have not exited: something native in them does not return. */
+  readonly stuck: number;
+  /** Threads that were replaced. */
+  readonly replaced: number;
+  /** Bytes of outputs of 64 KiB and more that were copied, because they were a part of something larger. */
+  readonly copiedOut: number;
+}
+
+/** A wrapper in worker threads, behind the port of `core/runtime.ts`. */
+export function createWorkerRuntime(options: WorkerOptions): WorkerRuntime {
+  return new WorkerRuntime(options);
+}
+
+const shortestPauseMs = 100;
+const longestPauseMs = 10_000;
+/** A thread that has lived for so long has earned that its next replacement starts at once. */
+const healthyMs = 30_000;
+/** How long a thread that was given up may take to exit before somebody should know. */
+const exitMs = 5_000;
+
+export class WorkerRuntime implements PluginRuntime {
+  readonly #options: WorkerOptions;
+  readonly #ready = new Set<WorkerThread>();
+  /** Everything that has not exited. */
+  readonly #alive = new Set<WorkerThread>();
+  readonly #waiting = new Set<(thread: WorkerThread | AigesError) => void>();
+  readonly #pauses = new Set<NodeJS.Timeout>();
+  #config: StringMap = new Map();
+  #pauseMs = shortestPauseMs;
+  #stopped = false;
+  #stuck = 0;
+  #replaced = 0;
+  #copiedOut = 0;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  get counters(): WorkerCounters {
+    return {
+      ready: this.#ready.size,
+      stuck: this.#stuck,
+      replaced: this.#replaced,
+      copiedOut: this.#copiedOut,
+    };
+  }
+
+  async start(config: StringMap): Promise<PluginInfo> {
+    this.#config = config;
+    const threads = Array.from({ length: this.#options.instances }, () => this.#spawn());
+    let infos: ThreadInfo[];
+    try {
+      infos = await Promise.all(threads.map(({ info }) => info));
+    } catch (error) {
+      await this.stop();
+      const { message } = AigesError.from(error);
+      throw new AigesError('initFailed', { message: `${this.#options.path}: ${message}`, cause: error });
+    }
+    for (const thread of threads) this.#take(thread);
+    const [info] = infos;
+    if (info === undefined) throw new AigesError('initFailed', { message: 'expected at least one instance' });
+    const { once, stream, resources, descriptor } = info;
+    return {
+      kind: 'node',
+      version: descriptor.version,
+      warnings: [],
+      capabilities: { once, stream, resources },
+    };
+  }
+
+  async once(call: Call, frames: readonly Frame[]): Promise<Output> {
+    const thread = this.#idlest() ?? (await this.#nextReady(call.signal));
+    const posting = this.#post(frames);
+    const { frames: given, copied } = await this.#ask(
+      thread,
+      { type: 'once', call: postCall(call), frames: posting.frames },
+      posting.loans,
+      call.signal,
+    );
+    return this.#output(given, copied);
+  }
+
+  async open(call: Call): Promise<RuntimeSession> {
+    const thread = this.#idlest() ?? (await this.#nextReady(call.signal));
+    const { id, done } = thread.ask({ type: 'open', call: postCall(call) });
+    const onAbort = (): void => {
+      thread.tell({ type: 'abort', id, error: postError(AigesError.from(call.signal.reason)) });
+    };
+    const session = new WorkerSession({
+      thread,
+      stream: id,
+      post: (frames) => this.#post(frames),
+      toOutput: (frames, copied) => this.#output(frames, copied),
+      onClosed: () => {
+        call.signal.removeEventListener('abort', onAbort);
+      },
+    });
+    call.signal.addEventListener('abort', onAbort);
+    try {
+      await done;
+    } catch (error) {
+      call.signal.removeEventListener('abort', onAbort);
+      thread.unlisten(id);
+      throw error;
+    }
+    return session;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    for (const pause of this.#pauses) clearTimeout(pause);
+    for (const refuse of [...this.#waiting]) refuse(crashed('the plugin is being stopped'));
+    const failures = await Promise.all([...this.#alive].map((thread) => this.#finish(thread)));
+    const [failure] = failures.filter((each) => each !== null);
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Ends one thread in order; gives what its wrapper said against it. */
+  async #finish(thread: WorkerThread): Promise<AigesError | null> {
+    let failure: AigesError | null = null;
+    if (this.#ready.delete(thread)) {
+      try {
+        await thread.ask({ type: 'fini' }).done;
+      } catch (error) {
+        failure = AigesError.from(error);
+      }
+    }
+    await thread.kill(crashed('the plugin is being stopped'));
+    return failure;
+  }
+
+  #spawn(): WorkerThread {
+    const { entry = new URL('./entry.js', import.meta.url), path, heapMiB, onLog, onMeter, onTrace } = this.#options;
+    const thread = new WorkerThread({
+      entry,
+      path: resolve(path),
+      config: this.#config,
+      heapMiB,
+      onLog,
+      onMeter,
+      onTrace,
+    });
+    this.#alive.add(thread);
+    void thread.exited.then(() => this.#alive.delete(thread));
+    return thread;
+  }
+
+  /** Lets a thread that is ready have calls, and replaces it when it ends. */
+  #take(thread: WorkerThread): void {
+    const since = performance.now();
+    this.#ready.add(thread);
+    for (const give of [...this.#waiting]) give(thread);
+    void thread.ended.then((reason) => {
+      this.#ready.delete(thread);
+      if (this.#stopped) return;
+      this.#watchExit(thread);
+      if (performance.now() - since > healthyMs) this.#pauseMs = shortestPauseMs;
+      this.#options.onLog('error', `a thread of the plugin is replaced: ${reason.detail ?? reason.message}`, {});
+      this.#replace();
+    });
+  }
+
+  #replace(): void {
+    this.#replaced++;
+    const pause = setTimeout(() => {
+      this.#pauses.delete(pause);
+      void this.#revive();
+    }, this.#pauseMs);
+    this.#pauses.add(pause);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+  }
+
+  async #revive(): Promise<void> {
+    const thread = this.#spawn();
+    try {
+      await thread.info;
+    } catch (error) {
+      const { message } = AigesError.from(error);
+      if (this.#stopped) return;
+      this.#options.onLog('error', `the plugin does not start again: ${message}`, {});
+      // Better an answer now than none: the next attempt may take long to come.
+      if (this.#ready.size === 0) for (const refuse of [...this.#waiting]) refuse(crashed(message));
+      void thread.kill(crashed(message));
+      this.#replace();
+      return;
+    }
+    if (this.#stopped) void thread.kill(crashed('the plugin is being stopped'));
+    else this.#take(thread);
+  }
+
+  /** Endless native code keeps a thread from exiting. Nothing can be done about it but to say so. */
+  #watchExit(thread: WorkerThread): void {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#stuck++;
+      this.#options.onLog('error', 'a thread of the plugin does not exit: something native in it does not return', {});
+    }, exitMs).unref();
+    void thread.exited.then(() => {
+      clearTimeout(timer);
+      if (late) this.#stuck--;
+    });
+  }
+
+  /** The thread with the least to do; null when none is ready. */
+  #idlest(): WorkerThread | null {
+    let best: WorkerThread | null = null;
+    for (const thread of this.#ready) if (best === null || thread.running < best.running) best = thread;
+    return best;
+  }
+
+  #nextReady(signal: AbortSignal): Promise<WorkerThread> {
+    if (this.#stopped) return Promise.reject(crashed('the plugin is being stopped'));
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting.delete(settle);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const settle = (thread: WorkerThread | AigesError): void => {
+        leave();
+        if (thread instanceof AigesError) reject(thread);
+        else resolve(thread);
+      };
+      const onAbort = (): void => {
+        settle(AigesError.from(signal.reason));
+      };
+      signal.addEventListener('abort', onAbort);
+      this.#waiting.add(settle);
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  /** Asks a thread for something, tells it when nobody waits any more, and replaces it when that does not help. */
+  async #ask(thread: WorkerThread, message: Asking, loans: readonly number[], signal: AbortSignal): Promise<Done> {
+    const { id, done } = thread.ask(message, loans);
+    let patience: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      thread.tell({ type: 'abort', id, error: postError(AigesError.from(signal.reason)) });
+      patience = setTimeout(() => {
+        void thread.kill(crashed('it went on with a call for longer than [plugin].execLimit'));
+      }, this.#options.execLimitMs);
+    };
+    signal.addEventListener('abort', onAbort);
+    if (signal.aborted) onAbort();
+    try {
+      return await done;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      clearTimeout(patience);
+    }
+  }
+
+  #post(frames: readonly Frame[]): Posting {
+    return postLent(frames, (data) => loadAddon().lend(data));
+  }
+
+  #output(frames: readonly PostedFrame[], copied: number): Output {
+    this.#copiedOut += copied;
+    return {
+      frames: frames.map((frame) => ({ ...frame, data: bytesOf(frame) })),
+      // The bytes are ordinary memory of this thread: they were transferred or copied.
+      release: () => undefined,
+    };
+  }
+}
+
+function bytesOf({ data }: PostedFrame): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  throw new TypeError('a thread lends nothing');
+}
+
+function postCall(call: Call): PostedCall {
+  const { sid, tag, params, resourceIds, deadline } = call;
+  return { sid, tag, params, resourceIds, timeLeftMs: Math.max(deadline - performance.now(), 0) };
+}

@@ -1,0 +1,81 @@
+import type { AigesError } from '../../core/errors.js';
+import { DataStatus, type Frame } from '../../core/frame.js';
+import type { Output, RuntimeSession, WriteOptions } from '../../core/runtime.js';
+import type { Posting } from './posting.js';
+import type { PostedFrame } from './protocol.js';
+import type { ResultSink, WorkerThread } from './worker-thread.js';
+
+interface SessionOptions {
+  readonly thread: WorkerThread;
+  /** Number of the `open`. */
+  readonly stream: number;
+  readonly post: (frames: readonly Frame[]) => Posting;
+  readonly toOutput: (frames: readonly PostedFrame[], copied: number) => Output;
+  readonly onClosed: () => void;
+}
+
+/** One stream of a wrapper. It stays on its thread, and ends with it. */
+export class WorkerSession implements RuntimeSession, ResultSink {
+  readonly #options: SessionOptions;
+  readonly #results: Output[] = [];
+  #end: { readonly error: AigesError | null } | null = null;
+  #wake: () => void = () => undefined;
+  #closed: Promise<void> | null = null;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    options.thread.listen(options.stream, this);
+  }
+
+  async write(frames: readonly Frame[], { last }: WriteOptions): Promise<void> {
+    const { thread, stream, post } = this.#options;
+    const posting = post(frames);
+    await thread.ask({ type: 'write', stream, frames: posting.frames, last }, posting.loans).done;
+  }
+
+  async *results(): AsyncGenerator<Output> {
+    const { thread, stream } = this.#options;
+    for (;;) {
+      const next = this.#results.shift();
+      if (next !== undefined) {
+        thread.tell({ type: 'taken', stream });
+        const final = next.frames.some(({ status }) => status === DataStatus.end || status === DataStatus.once);
+        yield next;
+        if (final) return;
+      } else if (this.#end !== null) {
+        if (this.#end.error !== null && this.#closed === null) throw this.#end.error;
+        return;
+      } else {
+        await new Promise<void>((wake) => (this.#wake = wake));
+      }
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  result(frames: readonly PostedFrame[], copied: number): void {
+    this.#results.push(this.#options.toOutput(frames, copied));
+    this.#wake();
+  }
+
+  end(error: AigesError | null): void {
+    this.#end ??= { error };
+    this.#wake();
+  }
+
+  async #close(): Promise<void> {
+    const { thread, stream, onClosed } = this.#options;
+    this.end(null);
+    try {
+      await thread.ask({ type: 'close', stream }).done;
+    } catch {
+      // Its `finally` failed, which is in the log, or the thread is gone: the stream has ended all the same.
+    } finally {
+      thread.unlisten(stream);
+      onClosed();
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import { createInterface } from 'node:readline';
+import { Worker } from 'node:worker_threads';
+import { AigesError } from '../../core/errors.js';
+import { loadAddon } from '../native/addon.js';
+import { readError } from './posting.js';
+import type { FromThread, PostedFrame, ThreadData, ThreadInfo, ToThread } from './protocol.js';
+
+export interface ThreadOptions extends ThreadData {
+  /** The module that runs in the thread. */
+  readonly entry: URL;
+  /** In MiB; null leaves it to Node. */
+  readonly heapMiB: number | null;
+  readonly onLog: (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object) => void;
+  readonly onMeter: (tag: string, key: string, count: number) => void;
+  readonly onTrace: (tag: string, key: string, value: string) => void;
+}
+
+/** Where the results of one stream go. */
+export interface ResultSink {
+  result(frames: readonly PostedFrame[], copied: number): void;
+  end(error: AigesError | null): void;
+}
+
+export interface Done {
+  readonly frames: readonly PostedFrame[];
+  readonly copied: number;
+}
+
+interface Pending {
+  /** Memory that was lent with the question, which the thread may not have opened. */
+  readonly loans: readonly number[];
+  readonly resolve: (done: Done) => void;
+  readonly reject: (error: AigesError) => void;
+}
+
+/** A message that will be answered, before it has its number. */
+export type Asking = WithoutId<Exclude<ToThread, { type: 'abort' | 'taken' }>>;
+type WithoutId<T> = T extends { readonly id: number } ? Omit<T, 'id'> : never;
+
+/** One thread with one instance of a wrapper in it. What ends it fails everything that is in it, and nothing else. */
+export class WorkerThread {
+  /** Resolves with the reason when the thread takes no more messages: it has ended, or was given up. */
+  readonly ended: Promise<AigesError>;
+  /** Resolves when nothing of it runs any more. Later than `ended`, or never, when it is stuck in native code. */
+  readonly exited: Promise<void>;
+  readonly info: Promise<ThreadInfo>;
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  readonly #streams = new Map<number, ResultSink>();
+  readonly #onEnd: (reason: AigesError) => void;
+  #lastId = 0;
+  #reason: AigesError | null = null;
+
+  constructor(options: ThreadOptions) {
+    const { entry, path, config, heapMiB } = options;
+    const worker = new Worker(entry, {
+      workerData: { path, config } satisfies ThreadData,
+      stdout: true,
+      stderr: true,
+      ...(heapMiB === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMiB } }),
+    });
+    this.#worker = worker;
+    let onEnd!: (reason: AigesError) => void;
+    this.ended = new Promise((resolve) => (onEnd = resolve));
+    this.#onEnd = onEnd;
+    this.exited = new Promise((resolve) => {
+      worker.once('exit', (code) => {
+        this.#end(crashed(`its thread ended with exit code ${code}`));
+        resolve();
+      });
+    });
+    this.info = new Promise((resolve, reject) => {
+      worker.on('message', (message: FromThread) => {
+        if (message.type === 'ready') resolve(message.info);
+        else if (message.type === 'unready') reject(readError(message.error));
+        else this.#receive(message, options);
+      });
+      void this.ended.then((reason) => {
+        reject(new AigesError('initFailed', { message: reason.detail ?? reason.message, cause: reason.cause }));
+      });
+    });
+    // Whoever asks gets it; a thread that ends on its own before anybody asked is no unhandled rejection.
+    this.info.catch(() => undefined);
+    worker.on('error', (error: unknown) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      options.onLog('error', `the plugin crashed: ${text}`, {});
+      this.#end(crashed(error instanceof Error ? error.message : String(error), error));
+    });
+    forward(worker.stdout, (line) => {
+      options.onLog('info', line, { stream: 'stdout' });
+    });
+    forward(worker.stderr, (line) => {
+      options.onLog('warn', line, { stream: 'stderr' });
+    });
+  }
+
+  get running(): number {
+    return this.#pending.size + this.#streams.size;
+  }
+
+  /**
+   * Asks for something.
+   * @returns the number that `abort` takes, and the answer
+   * @throws AigesError what the plugin answered, or `pluginCrashed`
+   */
+  ask(message: Asking, loans: readonly number[] = []): { readonly id: number; readonly done: Promise<Done> } {
+    const id = ++this.#lastId;
+    const done = new Promise<Done>((resolve, reject) => {
+      if (this.#reason !== null) {
+        reclaim(loans);
+        reject(this.#reason);
+        return;
+      }
+      this.#pending.set(id, { loans, resolve, reject });
+      this.#worker.postMessage({ ...message, id } satisfies ToThread);
+    });
+    return { id, done };
+  }
+
+  /** Has the results of a stream sent to `sink`, until its end or `unlisten`. */
+  listen(stream: number, sink: ResultSink): void {
+    if (this.#reason === null) this.#streams.set(stream, sink);
+    else sink.end(this.#reason);
+  }
+
+  unlisten(stream: number): void {
+    this.#streams.delete(stream);
+  }
+
+  /** Sends what needs no answer. */
+  tell(message: Extract<ToThread, { type: 'abort' | 'taken' }>): void {
+    if (this.#reason === null) this.#worker.postMessage(message);
+  }
+
+  /** Ends the thread, whatever runs in it. Resolves when it has exited. */
+  async kill(reason: AigesError): Promise<void> {
+    this.#end(reason);
+    void this.#worker.terminate();
+    await this.exited;
+  }
+
+  #receive(message: Exclude<FromThread, { type: 'ready' | 'unready' }>, options: ThreadOptions): void {
+    switch (message.type) {
+      case 'done':
+        this.#settle(message.id)?.resolve(message);
+        return;
+      case 'failed':
+        this.#settle(message.id)?.reject(readError(message.error));
+        return;
+      case 'result':
+        this.#streams.get(message.stream)?.result(message.frames, message.copied);
+        return;
+      case 'end': {
+        const sink = this.#streams.get(message.stream);
+        this.#streams.delete(message.stream);
+        sink?.end(message.error === null ? null : readError(message.error));
+        return;
+      }
+      case 'log':
+        options.onLog(message.level, message.message, message.fields);
+        return;
+      case 'meter':
+        options.onMeter(message.tag, message.key, message.count);
+        return;
+      case 'trace':
+        options.onTrace(message.tag, message.key, message.value);
+        return;
+    }
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  #end(reason: AigesError): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    const pending = [...this.#pending.values()];
+    const sinks = [...this.#streams.values()];
+    this.#pending.clear();
+    this.#streams.clear();
+    for (const { reject } of pending) reject(reason);
+    // Not earlier: until it has exited the thread may still be reading the message.
+    void this.exited.then(() => {
+      for (const { loans } of pending) reclaim(loans);
+    });
+    for (const sink of sinks) sink.end(reason);
+    this.#onEnd(reason);
+  }
+}
+
+function reclaim(loans: readonly number[]): void {
+  for (const loan of loans) loadAddon().reclaim(loan);
+}
+
+export function crashed(detail: string, cause?: unknown): AigesError {
+  return new AigesError('pluginCrashed', { detail, ...(cause === undefined ? {} : { cause }) });
+}
+
+function forward(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+  createInterface({ input: stream, crlfDelay: Infinity }).on('line', onLine);
+}

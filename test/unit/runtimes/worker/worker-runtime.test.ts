@@ -1,0 +1,332 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Call } from '../../../../src/core/call.js';
+import { AigesError } from '../../../../src/core/errors.js';
+import { DataStatus, DataType, type Frame } from '../../../../src/core/frame.js';
+import type { Output } from '../../../../src/core/runtime.js';
+import { loadAddon } from '../../../../src/runtimes/native/addon.js';
+import { createWorkerRuntime, type WorkerOptions } from '../../../../src/runtimes/worker/index.js';
+import type { WorkerRuntime } from '../../../../src/runtimes/worker/worker-runtime.js';
+import { textFrame } from '../../../fixtures/fake-runtime.js';
+
+const path = new URL('../../../fixtures/wrappers/scripted.ts', import.meta.url).pathname;
+const entry = new URL('../../../../dist/runtimes/worker/entry.js', import.meta.url);
+
+interface Line {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: object;
+}
+
+interface Started {
+  readonly runtime: WorkerRuntime;
+  readonly lines: Line[];
+  readonly meters: unknown[];
+  readonly traces: unknown[];
+}
+
+let running: WorkerRuntime | null = null;
+
+function make(changes: Partial<WorkerOptions> = {}): Started {
+  const lines: Line[] = [];
+  const meters: unknown[] = [];
+  const traces: unknown[] = [];
+  const runtime = createWorkerRuntime({
+    path,
+    entry,
+    instances: 1,
+    heapMiB: 64,
+    execLimitMs: 200,
+    onLog: (level, message, fields) => lines.push({ level, message, fields }),
+    onMeter: (...meter) => meters.push(meter),
+    onTrace: (...trace) => traces.push(trace),
+    ...changes,
+  });
+  running = runtime;
+  return { runtime, lines, meters, traces };
+}
+
+async function start(changes: Partial<WorkerOptions> = {}): Promise<Started> {
+  const started = make(changes);
+  await started.runtime.start(new Map());
+  return started;
+}
+
+afterEach(async () => {
+  await running?.stop();
+  running = null;
+  // Loans end when the thread's heap has gone.
+  await vi.waitFor(() => {
+    expect(loadAddon().counters()).toMatchObject({ loans: 0, pins: 0 });
+  }, 10_000);
+});
+
+let tags = 0;
+
+function callOf(what: string, changes: Partial<Call> & { readonly path?: string } = {}): Call {
+  const { path: file = '', ...rest } = changes;
+  return {
+    sid: 's',
+    tag: `t${++tags}`,
+    params: new Map([
+      ['do', what],
+      ['path', file],
+    ]),
+    resourceIds: [],
+    expect: null,
+    signal: new AbortController().signal,
+    deadline: Infinity,
+    ...rest,
+  };
+}
+
+function dataFrame(size: number, fill = 1): Frame {
+  return { key: 'data', data: new Uint8Array(size).fill(fill), type: DataType.image, status: 3, desc: new Map() };
+}
+
+const textOf = (output: Output): string => output.frames.map(({ data }) => Buffer.from(data).toString()).join('+');
+const run = async ({ runtime }: Started, what: string, ...frames: Frame[]): Promise<string> =>
+  textOf(await runtime.once(callOf(what), frames));
+
+async function failure(call: Promise<unknown>): Promise<AigesError> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof AigesError) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+describe('a wrapper that cannot start', () => {
+  it.each([
+    ['throw', 'no weights;code=30001'],
+    ['exit', 'its thread ended with exit code 3'],
+  ])('init: %s', async (what, text) => {
+    const error = await failure(make().runtime.start(new Map([['init', what]])));
+    expect(error.code).toBe(10901);
+    expect(error.message).toContain(text);
+  });
+
+  it.each([
+    ['a file that is not there', '/nonexistent/wrapper.ts', /nonexistent/],
+    [
+      'a module without a wrapper',
+      new URL('../../../fixtures/fake-runtime.ts', import.meta.url).pathname,
+      /extends WrapperBase/,
+    ],
+  ])('%s', async (_name, file, text) => {
+    const error = await failure(make({ path: file }).runtime.start(new Map()));
+    expect(error.code).toBe(10901);
+    expect(error.message).toMatch(text);
+  });
+
+  it('can be stopped while it hangs', async () => {
+    const { runtime } = make();
+    const starting = failure(runtime.start(new Map([['init', 'hang']])));
+    await runtime.stop();
+    expect((await starting).code).toBe(10901);
+  });
+});
+
+describe('a call', () => {
+  it('fails with the code of the wrapper', async () => {
+    const started = await start();
+    expect(await failure(run(started, 'fail'))).toMatchObject({ code: 10909, message: 'seven;code=7', pluginCode: 7 });
+  });
+
+  it('that throws says no more than that to the client, and all to the log', async () => {
+    const started = await start();
+    expect(await failure(run(started, 'throw'))).toMatchObject({ code: 10909, message: 'plugin failed;code=30003' });
+    expect(JSON.stringify(started.lines)).toContain('a mistake');
+    expect(JSON.stringify(started.lines)).toMatch(/scripted\.ts:\d+/);
+  });
+
+  it('is answered, and what it says goes to the log', async () => {
+    const started = await start();
+    expect(await run(started, 'echo', textFrame('text', 'häh'))).toBe('häh');
+    expect(await run(started, 'print')).toBe('printed');
+    await vi.waitFor(() => {
+      expect(started.lines.map(({ level, message }) => `${level} ${message}`).sort()).toEqual([
+        'info to stdout',
+        'warn to stderr',
+        'warn to the log',
+      ]);
+    });
+    expect(started.meters).toEqual([[`t${tags}`, 'units', 3]]);
+    expect(started.traces).toEqual([[`t${tags}`, 'step', 'one']]);
+  });
+
+  it('learns that nobody waits any more, and may still answer', async () => {
+    const { runtime } = await start({ execLimitMs: 30_000 });
+    const client = new AbortController();
+    const answer = runtime.once(callOf('wait', { signal: client.signal }), []);
+    client.abort(new AigesError('cancelled'));
+    expect(textOf(await answer)).toBe('told: the client has left');
+  });
+
+  it('ends in order when the plugin is stopped', async () => {
+    const started = await start();
+    await started.runtime.stop();
+    await vi.waitFor(() => {
+      expect(started.lines).toMatchObject([{ message: 'finished' }]);
+    });
+    expect(await failure(run(started, 'echo'))).toMatchObject({ code: 10109 });
+  });
+});
+
+describe('large buffers', () => {
+  const size = 10 << 20;
+
+  it('are read in place and handed back without a copy', async () => {
+    const started = await start();
+    expect(await run(started, 'sum', dataFrame(size))).toBe(String(size));
+    const output = await started.runtime.once(callOf('own'), [dataFrame(size, 7)]);
+    expect(output.frames[0]?.data.length).toBe(size);
+    expect(output.frames[0]?.data.every((byte) => byte === 7)).toBe(true);
+    expect(started.runtime.counters.copiedOut).toBe(0);
+  });
+
+  it.each([
+    ['the request itself', 'back', 1 << 20],
+    ['a part of something larger', 'part', 1 << 19],
+  ])('%s is copied on the way back, and counted', async (_name, what, bytes) => {
+    const started = await start();
+    const output = await started.runtime.once(callOf(what), [dataFrame(1 << 20)]);
+    expect(output.frames[0]?.data.length).toBe(bytes);
+    expect(started.runtime.counters.copiedOut).toBe(bytes);
+  });
+
+  it('memory of WebAssembly stays where it is', async () => {
+    const output = await (await start()).runtime.once(callOf('wasm'), []);
+    expect(output.frames[0]?.data.length).toBe(2 * 65536);
+  });
+
+  it('may be kept by the wrapper after its answer', async () => {
+    const started = await start();
+    for (let n = 1; n <= 5; n++) await run(started, 'keep', dataFrame(size, n));
+    expect(await run(started, 'kept')).toBe('1:1,2:2,3:3,4:4,5:5');
+  });
+
+  it('may be written to a file that nobody waits for', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'worker-'));
+    const file = join(dir, 'out');
+    const { runtime } = await start();
+    await runtime.once(callOf('file', { path: file }), [dataFrame(size, 9)]);
+    await vi.waitFor(async () => {
+      const written = await readFile(file);
+      expect(written.length).toBe(size);
+      expect(written.every((byte) => byte === 9)).toBe(true);
+    }, 20_000);
+    await rm(dir, { recursive: true });
+  });
+});
+
+describe('a thread that ends', () => {
+  it.each([
+    ['an exception that nobody catches', 'crash', /nobody catches this/],
+    ['process.exit', 'exit', /exit code 5/],
+    ['all memory used', 'memory', /memory/],
+  ])('%s: fails its own calls only, and is replaced', async (_name, what, detail) => {
+    const started = await start();
+    const other = failure(run(started, 'never'));
+    const error = await failure(run(started, what));
+    expect(error).toMatchObject({ code: 10109 });
+    expect(error.detail).toMatch(detail);
+    expect((await other).code).toBe(10109);
+    // Waits for the replacement.
+    expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
+    expect(started.runtime.counters).toMatchObject({ ready: 1, replaced: 1, stuck: 0 });
+  });
+
+  it('leaves the calls in other threads alone', async () => {
+    const started = await start({ instances: 2, execLimitMs: 30_000 });
+    const client = new AbortController();
+    const waiting = started.runtime.once(callOf('wait', { signal: client.signal }), []);
+    expect((await failure(run(started, 'exit'))).code).toBe(10109);
+    client.abort(new AigesError('cancelled'));
+    expect(textOf(await waiting)).toContain('told');
+  });
+
+  it('is replaced when it goes on with a call that nobody waits for', async () => {
+    const started = await start();
+    const client = new AbortController();
+    const spinning = failure(started.runtime.once(callOf('spin', { signal: client.signal }), [dataFrame(1 << 20)]));
+    client.abort(new AigesError('timeout'));
+    expect(await spinning).toMatchObject({ code: 10109 });
+    expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
+    expect(started.runtime.counters).toMatchObject({ replaced: 1, stuck: 0 });
+  });
+
+  it('gives up waiting for a replacement with the client', async () => {
+    const started = await start();
+    await failure(run(started, 'exit'));
+    const client = new AbortController();
+    const waiting = failure(started.runtime.once(callOf('echo', { signal: client.signal }), []));
+    client.abort(new AigesError('timeout'));
+    expect((await waiting).code).toBe(10102);
+  });
+});
+
+describe('a stream', () => {
+  const packet = (text: string): Frame[] => [textFrame('text', text, { status: DataStatus.continue })];
+
+  it('gives its results in order and ends', async () => {
+    const { runtime } = await start();
+    const session = await runtime.open(callOf('echo'));
+    const writing = (async (): Promise<void> => {
+      await session.write(packet('a'), { last: false });
+      await session.write(packet('many'), { last: true });
+    })();
+    const results: string[] = [];
+    for await (const output of session.results()) results.push(textOf(output));
+    await writing;
+    await session.close();
+    expect(results).toEqual(['A', ...Array.from({ length: 50 }, (_, n) => String(n)), '']);
+  });
+
+  it('fails with the code of the wrapper', async () => {
+    const { runtime } = await start();
+    const session = await runtime.open(callOf('echo'));
+    void session.write(packet('throw'), { last: false }).catch(() => undefined);
+    await expect(session.results()[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: 10908,
+      message: 'eight;code=8',
+    });
+    await session.close();
+  });
+
+  it('ends with its thread', async () => {
+    const { runtime } = await start();
+    const session = await runtime.open(callOf('echo'));
+    await expect(session.write(packet('exit'), { last: false })).rejects.toMatchObject({ code: 10109 });
+    await expect(session.results()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 10109 });
+    await session.close();
+  });
+
+  it('hands large packets over in place', async () => {
+    const { runtime } = await start();
+    const session = await runtime.open(callOf('echo'));
+    const writing = session.write([dataFrame(4 << 20, 3)], { last: true });
+    for await (const output of session.results()) {
+      const [frame] = output.frames;
+      if (frame?.key === 'data' && frame.data.length > 0) expect(frame.data.every((byte) => byte === 3)).toBe(true);
+    }
+    await writing;
+    await session.close();
+    expect(runtime.counters.copiedOut).toBe(0);
+  });
+
+  it('can be closed while the wrapper has more to say', async () => {
+    const { runtime } = await start();
+    const session = await runtime.open(callOf('echo'));
+    void session.write(packet('many'), { last: true }).catch(() => undefined);
+    const results = session.results()[Symbol.asyncIterator]();
+    await results.next();
+    await session.close();
+    await session.close();
+    expect(await run({ runtime } as Started, 'echo', textFrame('text', 'still there'))).toBe('still there');
+  });
+});
