@@ -78,7 +78,7 @@ export function readInputs(
 
 function readInput(frame: Frame, content: 'bytes' | 'text' | 'json'): Input {
   if (content === 'bytes') return frame;
-  const text: TextInput = new DecodedText(frame);
+  const text = decodeInput(frame);
   if (content === 'text') return text;
   let json: unknown;
   try {
@@ -87,6 +87,11 @@ function readInput(frame: Frame, content: 'bytes' | 'text' | 'json'): Input {
     throw invalid(`input ${quote(frame.key)}: expected JSON: ${(error as Error).message}`);
   }
   return Object.assign(text, { json }) satisfies JsonInput<unknown>;
+}
+
+/** A buffer with its bytes as text. */
+export function decodeInput(frame: Frame): TextInput {
+  return new DecodedText(frame);
 }
 
 /** Decodes when somebody asks: large texts often go on as the bytes that they are. */

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ImageBodyField,
+  IntegerParamField,
+  JsonBodyField,
+  type OnceRequest,
+  type Outputs,
+  PluginError,
+  StringBodyField,
+  type StreamResult,
+  type StreamSession,
+  WrapperBase,
+} from '../../../src/index.js';
+import { testWrapper } from '../../../src/sdk/testing.js';
+
+class Req {
+  times = new IntegerParamField({ key: 'repeat', minimum: 1, maximum: 9, value: 1 });
+  text = new StringBodyField({ key: 'input_text' });
+  image = new ImageBodyField({ required: false });
+  options = new JsonBodyField<{ upper: boolean }, false>({ required: false });
+}
+class Res {
+  text = new StringBodyField({ key: 'output_text' });
+  info = new JsonBodyField<{ bytes: number }, false>({ required: false });
+}
+
+class Repeat extends WrapperBase<Req, Res> {
+  override requestCls = new Req();
+  override responseCls = new Res();
+  #greeting = '';
+  readonly #resources = new Map<number, string>();
+
+  override init(config: ReadonlyMap<string, string>): void {
+    this.#greeting = config.get('greeting') ?? '';
+  }
+  override onceExec({ params, inputs, log, resourceIds }: OnceRequest<Req>): Outputs<Res> {
+    if (inputs.text.text === 'fail') throw new PluginError(9, 'told to');
+    log.info('repeating', { times: params.times });
+    this.meter('repeats', params.times);
+    const text = this.#greeting + inputs.text.text.repeat(params.times);
+    const suffix = resourceIds.map((id) => this.#resources.get(id)).join('');
+    return {
+      text: (inputs.options?.json.upper === true ? text.toUpperCase() : text) + suffix,
+      info: { bytes: inputs.image?.data.length ?? 0 },
+    };
+  }
+  override async *stream({ packets }: StreamSession<Req>): AsyncGenerator<StreamResult<Res>, StreamResult<Res>> {
+    let count = 0;
+    for await (const { inputs } of packets) {
+      count++;
+      yield { text: inputs.text?.text ?? '' };
+    }
+    return { text: String(count) };
+  }
+  override loadResource({ id, frames }: { id: number; frames: readonly { data: Uint8Array }[] }): void {
+    this.#resources.set(id, frames.map(({ data }) => Buffer.from(data).toString()).join());
+  }
+  override unloadResource(id: number): void {
+    this.#resources.delete(id);
+  }
+}
+
+describe('testWrapper', () => {
+  it('refuses what the loader refuses', async () => {
+    const wrapper = await testWrapper(Repeat);
+    await expect(wrapper.once()).rejects.toMatchObject({ code: 10009 });
+    await expect(wrapper.once({ params: { times: 10 }, inputs: { text: 'a' } })).rejects.toThrow('9 or less');
+    await expect(wrapper.once({ rawParams: { repeat: 'x' }, inputs: { text: 'a' } })).rejects.toThrow('an integer');
+    await expect(wrapper.once({ inputs: { text: 'fail' } })).rejects.toMatchObject({ code: 10909, pluginCode: 9 });
+    // @ts-expect-error -- no such parameter
+    await expect(wrapper.once({ params: { time: 1 }, inputs: { text: 'a' } })).resolves.toBeDefined();
+  });
+
+  it('drives a wrapper as the loader does', async () => {
+    const wrapper = await testWrapper(Repeat, { greeting: '>' });
+    const answer = await wrapper.once({
+      params: { times: 2 },
+      inputs: { text: 'ab', image: new Uint8Array(5), options: { upper: true } },
+    });
+    expect(answer.text?.text).toBe('>ABAB');
+    expect(answer.text).toMatchObject({ key: 'output_text', status: 3 });
+    expect(answer.info?.json()).toEqual({ bytes: 5 });
+    expect(wrapper.meters).toEqual([{ key: 'repeats', count: 2 }]);
+    expect(wrapper.lines).toMatchObject([{ level: 'info', message: 'repeating', fields: { times: 2, sid: 'test' } }]);
+    await wrapper.fini();
+  });
+
+  it('drives a stream', async () => {
+    const wrapper = await testWrapper(Repeat);
+    const results = await wrapper.stream([{ text: 'a' }, { text: 'b' }]);
+    expect(results.map(({ text }) => [text?.text, text?.status])).toEqual([
+      ['a', 0],
+      ['b', 1],
+      ['2', 2],
+    ]);
+  });
+
+  it('loads resources', async () => {
+    const wrapper = await testWrapper(Repeat);
+    await wrapper.loadResource(3, { words: 'xyz' });
+    expect((await wrapper.once({ inputs: { text: 'a' }, resourceIds: [3] })).text?.text).toBe('axyz');
+    await wrapper.unloadResource(3);
+    expect((await wrapper.once({ inputs: { text: 'a' }, resourceIds: [3] })).text?.text).toBe('a');
+  });
+});
