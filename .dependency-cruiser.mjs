@@ -49,6 +49,7 @@ export default {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^(dist|build)' },
     enhancedResolveOptions: {
+      exportsFields: ['exports'],
       extensions: ['.ts', '.js', '.json'],
       conditionNames: ['import', 'require', 'node', 'default', 'types'],
     },
