@@ -9,12 +9,14 @@ import { type Address, formatAddress } from './core/address.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
 import { createDataSource, type DataSource, isRemote } from './data/data-source.js';
+import { InputStore } from './data/store-input.js';
 import { Admission } from './engine/admission.js';
 import { aborted } from './engine/deadline.js';
 import { RateLimit } from './engine/rate-limit.js';
 import { Service } from './engine/service.js';
 import type { Logger } from './observability/logger.js';
-import { loadRuntime } from './runtimes/load.js';
+import { Metrics } from './observability/metrics.js';
+import { bindToNode, counters, loadRuntime } from './runtimes/load.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
 import { createGrpcJsServer } from './transports/grpc/grpcjs.js';
 import { createHttpServer } from './transports/http/server.js';
@@ -66,21 +68,31 @@ const finiMs = 10_000;
 /** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
 export function createHost(config: Config, options: HostOptions): Host {
   const { log } = options;
+  const metrics =
+    config.metrics === null
+      ? null
+      : new Metrics({
+          ...config.metrics,
+          services: () => served.map(({ service: { name, load, sessions } }) => ({ name, ...load, sessions })),
+          counters: options.loadRuntime === undefined ? counters : null,
+        });
   const load =
     options.loadRuntime ??
-    (({ plugin }: ServiceConfig) =>
+    (({ name, plugin }: ServiceConfig) =>
       loadRuntime(plugin, {
         maxThreads: config.limits.threads,
         leasedBytes: config.limits.leasedBytes,
         abandoned: config.limits.abandoned,
-        onMeter: (tag, key, count) => {
-          log.info({ tag, key, count }, 'meter');
+        onMeter: (tag, key, count, sid) => {
+          metrics?.meter(name, key, count);
+          log.info({ tag, sid: sid ?? undefined, key, count }, 'meter');
         },
-        onTrace: (tag, key, value) => {
-          log.info({ tag, key, value }, 'trace');
+        onTrace: (tag, key, value, sid) => {
+          log.info({ tag, sid: sid ?? undefined, key, value }, 'trace');
         },
       }));
   const data = openData(config);
+  const inputs = createInputStore(log);
   const served = config.services.map((serviceConfig) => ({
     config: serviceConfig,
     service: new Service({
@@ -90,6 +102,13 @@ export function createHost(config: Config, options: HostOptions): Host {
       prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, signal) : frames),
       // Engines declare nothing yet: the inputs of a stream are those that were seen.
       streams: { ...serviceConfig.streams, inputs: null },
+      ...(serviceConfig.storeInput
+        ? {
+            record: (frames) => {
+              inputs.record(frames);
+            },
+          }
+        : {}),
     }),
   }));
   const [first] = served;
@@ -117,9 +136,14 @@ export function createHost(config: Config, options: HostOptions): Host {
     advertise: config.grpc.advertise,
     host: config.grpc.host,
     shutdown: shutdown.signal,
+    ...(metrics === null ? {} : { onCall: () => metrics.call() }),
     onError,
   });
-  serveToolbox(grpc, { ready: () => ready, services: served.map(({ service }) => service.name) });
+  serveToolbox(grpc, {
+    ready: () => ready,
+    services: served.map(({ service }) => service.name),
+    metrics: metrics === null ? null : (unit) => metrics.text(unit),
+  });
   const health = new HealthImplementation({ '': 'NOT_SERVING', 'utils.XsfCall': 'NOT_SERVING' });
   const attach = acceptGrpcJsServices(grpc, closing.signal);
   health.addToServer(attach);
@@ -166,6 +190,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     async start() {
       const plugins: StartedService[] = [];
       try {
+        if (config.numaNode !== null) bindToNode(config.numaNode);
         for (const { service, config: serviceConfig } of served) {
           const plugin = await service.start(serviceConfig.pluginConfig);
           for (const warning of plugin.warnings) log.warn({ service: service.name }, warning);
@@ -201,6 +226,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       await stopped;
       const stuck = served.reduce((sum, { service }) => sum + service.load.running, 0);
       data.close();
+      await within(lastWordsMs, inputs.settled());
       const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => service.stop()))));
       return { stuck, ended };
     },
@@ -224,6 +250,14 @@ function openData(config: Config): DataSource {
   } catch (error) {
     throw new AigesError('initFailed', { message: `[data].allow: ${(error as Error).message}`, cause: error });
   }
+}
+
+/** Inputs go to the working directory, as in the original. */
+function createInputStore(log: Logger): InputStore {
+  const warn = (name: string, why: string): void => {
+    log.warn({ name, why }, 'input not stored');
+  };
+  return new InputStore({ folder: '.', warn });
 }
 
 function describedServices(): ReflectionService {

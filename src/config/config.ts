@@ -11,6 +11,10 @@ export interface Config {
   readonly limits: LimitsConfig;
   readonly data: DataConfig;
   readonly log: LogConfig;
+  /** `null`: off. */
+  readonly metrics: MetricsConfig | null;
+  /** NUMA node whose CPUs the process keeps to; `null` for all of them. */
+  readonly numaNode: number | null;
   /** Exactly one for now. */
   readonly services: readonly ServiceConfig[];
 }
@@ -63,6 +67,26 @@ export interface DataConfig {
 
 export interface LogConfig {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** `null`: standard error. */
+  readonly file: LogFileConfig | null;
+}
+
+export interface LogFileConfig {
+  readonly path: string;
+  /** Size at which the file is rotated; `null` for never. */
+  readonly maxBytes: number | null;
+  /** Rotated files that are kept; `null` for all. */
+  readonly keep: number | null;
+  /** Age at which rotated files go; `null` for never. */
+  readonly maxAgeMs: number | null;
+}
+
+export interface MetricsConfig {
+  /** On every metric. */
+  readonly labels: { readonly sub: string; readonly name: string; readonly idc: string; readonly cs: string };
+  /** Delays are told over this many slices of this length. */
+  readonly slices: number;
+  readonly sliceMs: number;
 }
 
 export interface ServiceConfig {
@@ -78,6 +102,8 @@ export interface ServiceConfig {
   /** Names of request headers that are copied into the parameters; `sid` is always one of them. */
   readonly headerPass: readonly string[];
   readonly streams: StreamsConfig;
+  /** Whether the input of one-shot requests goes to files in the working directory. */
+  readonly storeInput: boolean;
 }
 
 export interface StreamsConfig {

@@ -1,6 +1,7 @@
 import type { Config, LoadedConfig } from './config.js';
 import { checkDocument } from './check.js';
 import { flatten, readDocument } from './document.js';
+import { buildLog, buildMetrics, chooseNumaNode } from './observing.js';
 import { applyEnvironment, applyOverrides } from './overrides.js';
 import type { Plan, Surroundings } from './plan.js';
 import { Report } from './report.js';
@@ -58,7 +59,9 @@ function build(plan: Plan): Config {
       maxRedirects: settings.get(schema.data.keys.maxRedirects),
       parallel: settings.get(schema.data.keys.parallel),
     },
-    log: { level: settings.get(schema.log.keys.level) },
+    log: buildLog(plan),
+    metrics: buildMetrics(plan),
+    numaNode: chooseNumaNode(plan),
     services: [service],
   });
 }

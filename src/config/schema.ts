@@ -33,6 +33,10 @@ function early(): Key<null> {
   return dead('A key of early releases.', { note: 'of an early release, ignored; remove it' });
 }
 
+const selfSized = 'has no effect: buffers of connections size themselves';
+
+const background = 'has no effect: lines are written in the background, as soon as the disk takes them';
+
 const switched = { able: platform('0 says that the table is not used.') };
 
 /** Every key. Defaults, checks, warnings, the default file and the reference all come from here. */
@@ -64,8 +68,8 @@ export const schema = {
       maxsend: live(mebibytes({ min: 1, max: 2047 }), 4 * MiB, 'Largest message sent.'),
       reuseport: later(integer(onOff), 0, 'Share the port between processes.', { inert: [0] }),
       grpctimeout: later(integer({ ...count, unit: 's' }), 120, 'Time for the handshake of a connection.'),
-      'conn-rbuf': later(integer({ ...count, unit: 'MiB' }), 0, 'Read buffer of a connection.', { inert: [0] }),
-      'conn-wbuf': later(integer({ ...count, unit: 'MiB' }), 2, 'Write buffer of a connection.', { inert: [2] }),
+      'conn-rbuf': dead('Read buffer of a connection.', { inert: [0], note: selfSized }),
+      'conn-wbuf': dead('Write buffer of a connection.', { inert: [2], note: selfSized }),
       rate: live(integer({ ...count, unit: 'ms' }), 0, 'Rate limit of gRPC calls: time per call. 0 for no limit.'),
       burst: live(integer(count), 0, 'Rate limit of gRPC calls: how many may come at once after a pause.'),
       http_listen: dead('Was never read in this table.', {
@@ -165,7 +169,7 @@ export const schema = {
       'Idle time after which a stream session ends. Requests of its client and results of the engine count as activity.',
     ),
     roll: live(integer({ min: 1, max: longest, unit: 'ms' }), 5000, 'Interval of the search for idle stream sessions.'),
-    best: later(integer(count), null, 'Best number of sessions, for load reports.', { defaultText: 'fc.max' }),
+    best: platform('Best number of sessions, for load reports.'),
     strategy: platform('Load report.'),
     wave: platform('Load report.'),
     report: platform('Load report.'),
@@ -252,15 +256,27 @@ export const schema = {
       'Least level that is written. "none" of older files means "silent".',
       { active: true },
     ),
-    file: later(text(), 'xrpcs.log', 'Log file.'),
-    size: later(integer({ ...count, unit: 'MB' }), 10, 'Size at which the file is rotated.'),
-    count: later(integer(count), 10, 'Rotated files that are kept.'),
-    die: later(integer({ ...count, unit: 'days' }), 10, 'Age at which rotated files go.'),
-    async: later(integer(onOff), 1, 'Write from a queue.'),
-    cache: later(integer({ min: -1, max: longest }), -1, 'Length of the queue; -1 for no limit.'),
-    batch: later(integer(count), 16384, 'Lines per write.'),
-    caller: later(integer(onOff), 0, 'Name the line of code.', { inert: [0] }),
-    wash: later(integer({ ...count, unit: 's' }), 60, 'Interval of writes.'),
+    file: live(
+      text(),
+      '',
+      'Log file; directories are created. Without one the log goes to standard error. docs/observability.md',
+      { defaultText: 'none', sample: '"./log/aiges.log"' },
+    ),
+    size: live(integer({ ...count, unit: 'MiB' }), 10, 'Size at which the file is rotated; 0 for never.'),
+    count: live(integer(count), 10, 'Rotated files that are kept; 0 for all.'),
+    die: live(
+      integer({ min: 0, max: 36_500, unit: 'days' }),
+      10,
+      'Age at which rotated files are deleted; 0 for never.',
+    ),
+    async: dead('Write from a queue.', { note: background }),
+    cache: dead('Length of the queue.', { note: background }),
+    batch: dead('Lines per write.', { note: background }),
+    wash: dead('Interval of writes.', { note: background }),
+    caller: dead('Name the line of code.', {
+      inert: [0],
+      note: 'has no effect: lines name what happened, with its code and its cause',
+    }),
   }),
   aiges: table('aiges', 'General settings of the original.', {
     asyncMode: live(
@@ -291,8 +307,13 @@ export const schema = {
       { tolerant: true },
     ),
     httpRetry: live(integer({ min: 1, max: 100 }), 1, 'Attempts to fetch input that lies elsewhere.'),
-    storageData: later(boolean(), false, 'Store the input of requests.', { inert: [false] }),
-    gray: later(boolean(), false, 'Metric label.', { inert: [false] }),
+    storageData: live(
+      boolean(),
+      false,
+      'Store the input of one-shot requests: one file per payload in the working directory, named after the payload. For debugging: docs/observability.md',
+      { tolerant: true, inert: [0] },
+    ),
+    gray: platform('Label of a metric of the platform.', { inert: [false] }),
     sessMode: later(boolean(), false, 'Serve streams over WebSocket instead of single HTTP requests.', {
       inert: [false],
     }),
@@ -325,26 +346,24 @@ export const schema = {
     retry: later(integer(count), 3, 'Attempts.'),
     nrtDBUrl: later(text(), null, 'Task status service.', { defaultText: 'none' }),
   }),
-  metrics: table(
-    'metrics',
-    'Metrics.',
-    {
-      able: later(integer(onOff), 0, '1 turns metrics on.', { inert: [0, false] }),
-      idc: later(text(), 'dx', 'Label.'),
-      sub: later(text(), 'xxx', 'Label.'),
-      cs: later(text(), '3s', 'Label.'),
-      timePerSlice: later(integer({ ...count, unit: 'ms' }), 1000, 'Length of a slice.'),
-      winSize: later(integer(count), 60, 'Slices per window.'),
-    },
-    { able: false },
-  ),
+  metrics: table('metrics', 'Metrics, which ToolBox.cmdserver answers with (cmd = metrics): docs/observability.md.', {
+    able: live(integer(onOff), 0, '1 turns metrics on.', { tolerant: true, inert: [false] }),
+    idc: live(text(), 'dx', 'Label of every metric.'),
+    sub: live(text(), 'xxx', 'Label of every metric.'),
+    cs: live(text(), '3s', 'Label of every metric.'),
+    timePerSlice: live(integer({ min: 1, max: longest, unit: 'ms' }), 1000, 'Length of a slice of the delay window.'),
+    winSize: live(integer({ min: 1, max: 86_400 }), 60, 'Slices per window.'),
+  }),
   pprof: table(
     'pprof',
-    'Profiling over HTTP.',
+    'Profiling of Go programs over HTTP.',
     {
-      able: later(boolean(), false, 'Turns it on.', { inert: [false, 0] }),
-      host: later(text(), null, 'Address to listen on.', { defaultText: 'first non-loopback IPv4' }),
-      port: later(integer({ min: 0, max: 65535 }), 1234, 'Port to listen on.'),
+      able: dead('Turned it on.', {
+        inert: [false, 0],
+        note: 'has no effect: to profile this loader start it with node --cpu-prof (docs/observability.md); remove it',
+      }),
+      host: dead('Address to listen on.', { note: 'has no effect without profiling over HTTP; remove it' }),
+      port: dead('Port to listen on.', { note: 'has no effect without profiling over HTTP; remove it' }),
     },
     { able: false },
   ),
@@ -376,7 +395,11 @@ export const environment = {
     class: 'live',
     text: 'Version of the service that is reported instead of `[plugin].version`. The HTTP route keeps the configured version, so that a rebuilt image does not move its address.',
   },
-  numa: { name: 'AIGES_ENV_NUMA', class: 'later', text: 'NUMA node to run on.' },
+  numa: {
+    name: 'AIGES_ENV_NUMA',
+    class: 'live',
+    text: 'NUMA node to run on: every thread stays on its CPUs. Memory is not bound.',
+  },
 } as const;
 
 /** Prefix of the variables that set any key. */

@@ -10,10 +10,9 @@ const { keys } = schema.plugin;
 
 export function buildService(plan: Plan): ServiceConfig {
   const { settings, section, surroundings, report } = plan;
-  const { mode, version: reportedVersion, numa } = environment;
+  const { mode, version: reportedVersion } = environment;
   const env = surroundings.env ?? {};
   checkMode(env[mode.name], plan);
-  if ((env[numa.name] ?? '') !== '') report.warn(numa.name, 'has no effect in this version yet');
   const name = settings.get(keys.service) ?? section;
   if (!isSegment(name)) {
     report.fault(
@@ -31,6 +30,7 @@ export function buildService(plan: Plan): ServiceConfig {
     maxConcurrent: choosePermits(plan),
     headerPass: choosePassedHeaders(plan),
     streams: buildStreams(plan),
+    storeInput: settings.get(schema.aiges.keys.storageData),
   };
 }
 

@@ -17,6 +17,8 @@ export interface ServiceOptions {
   /** Makes frames complete before the plugin gets them; the call holds its permit meanwhile. */
   readonly prepare: Prepare;
   readonly streams: Pick<SessionOptions, 'gapMs' | 'maxPackets' | 'realTime' | 'inputs'>;
+  /** Sees the complete input of every one-shot call. It returns at once, never throws, and keeps no frame. */
+  readonly record?: (frames: readonly Frame[]) => void;
 }
 
 /** One plugin behind one admission limit: where every transport sends its calls. */
@@ -26,6 +28,8 @@ export class Service {
   readonly #admission: Admission;
   readonly #prepare: Prepare;
   readonly #streams: ServiceOptions['streams'];
+  readonly #record: NonNullable<ServiceOptions['record']>;
+  #sessions = 0;
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
@@ -33,6 +37,7 @@ export class Service {
     this.#admission = options.admission;
     this.#prepare = options.prepare;
     this.#streams = options.streams;
+    this.#record = options.record ?? (() => undefined);
   }
 
   /** @throws AigesError `initFailed` */
@@ -48,6 +53,11 @@ export class Service {
   get load(): { readonly running: number; readonly waiting: number; readonly permits: number } {
     const { running, waiting, permits } = this.#admission;
     return { running, waiting, permits };
+  }
+
+  /** Streams whose permit is taken. */
+  get sessions(): number {
+    return this.#sessions;
   }
 
   /**
@@ -94,7 +104,7 @@ export class Service {
    * @throws AigesError `noLicense`
    */
   open(call: SessionOptions['call'], firstNumber: number): Session {
-    return new Session({
+    const session = new Session({
       ...this.#streams,
       prepare: this.#prepare,
       call,
@@ -102,6 +112,9 @@ export class Service {
       runtime: this.#runtime,
       permit: this.#admission.tryAcquire(),
     });
+    this.#sessions++;
+    void session.done.then(() => this.#sessions--);
+    return session;
   }
 
   /**
@@ -128,6 +141,7 @@ export class Service {
       // A call whose client has left while it waited is not worth starting.
       call.signal.throwIfAborted();
       const frames = await this.#prepare(input.frames, call.signal);
+      this.#record(frames);
       return await this.#runtime.once(call, frames);
     } finally {
       input.release();

@@ -1,6 +1,8 @@
 import type { PluginRuntime } from '../core/runtime.js';
 import { createNativeRuntime, type NativeOptions } from './native/index.js';
 
+export { bindToNode, counters } from './native/index.js';
+
 /** What to run, by kind. */
 export type PluginChoice = { readonly kind: 'native' } & Required<
   Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon'>

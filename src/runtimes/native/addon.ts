@@ -144,6 +144,8 @@ export interface Addon {
   /** The next batch of records; `null` after close. Does not keep the process alive. */
   records(engine: EngineRef): Promise<readonly ControlRecord[] | null>;
   counters(): Counters;
+  /** Keeps every thread of the process, and those that they start, on these CPUs; gives a text when that fails. */
+  bindToCpus(cpus: readonly number[]): string | null;
 }
 
 /** What promises of the addon reject with. */

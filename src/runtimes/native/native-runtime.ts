@@ -41,8 +41,9 @@ export interface NativeOptions {
   readonly streamBytes?: number;
   /** An answer that claims more bytes than this is refused. */
   readonly outputBytes?: number;
-  readonly onMeter?: (tag: string, key: string, value: number) => void;
-  readonly onTrace?: (tag: string, key: string, value: string) => void;
+  /** `sid` is that of the call; null for a record that comes when the call has ended. */
+  readonly onMeter?: (tag: string, key: string, value: number, sid: string | null) => void;
+  readonly onTrace?: (tag: string, key: string, value: string, sid: string | null) => void;
 }
 
 const mebibyte = 1024 * 1024;
@@ -59,6 +60,8 @@ class NativeRuntime implements PluginRuntime {
   #stopped: Promise<void> | null = null;
   /** Tags of asynchronous calls in flight and of streams: aborting a call must never abandon another one. */
   readonly #tags = new Set<string>();
+  /** Session ids by tag, of the calls and streams that run: records of engines carry the tag only. */
+  readonly #sids = new Map<string, string>();
   readonly #sweeper = new Sweeper();
 
   constructor(options: NativeOptions) {
@@ -81,6 +84,7 @@ class NativeRuntime implements PluginRuntime {
     call.signal.throwIfAborted();
 
     const useAsync = engine.async && (this.#options.asyncMode === true || !engine.once);
+    this.#sids.set(call.tag, call.sid);
     try {
       const answer = await (useAsync
         ? this.#execAsync(addon, engine.engine, call, frames)
@@ -92,6 +96,8 @@ class NativeRuntime implements PluginRuntime {
         throw call.signal.aborted ? call.signal.reason : new AigesError('timeout', { detail: caught.text });
       }
       throw toCallError(caught);
+    } finally {
+      this.#sids.delete(call.tag);
     }
   }
 
@@ -103,15 +109,20 @@ class NativeRuntime implements PluginRuntime {
     const { tag } = call;
     if (this.#tags.has(tag)) throw new AigesError('duplicateTag');
     this.#tags.add(tag);
+    this.#sids.set(tag, call.sid);
+    const forget = (): void => {
+      this.#tags.delete(tag);
+      this.#sids.delete(tag);
+    };
     try {
       const params = toPairs(call.params);
       const stream = await addon.openStream(engine.engine, tag, params, call.resourceIds, asyncMode);
       return new NativeSession(addon, stream, asyncMode, () => {
-        this.#tags.delete(tag);
+        forget();
         if (asyncMode) this.#sweeper.start(addon);
       });
     } catch (caught) {
-      this.#tags.delete(tag);
+      forget();
       throw toCallError(caught);
     }
   }
@@ -207,8 +218,9 @@ class NativeRuntime implements PluginRuntime {
   }
 
   #forward({ tag, key, value }: ControlRecord): void {
-    if (typeof value === 'number') this.#options.onMeter?.(tag, key, value);
-    else this.#options.onTrace?.(tag, key, value);
+    const sid = this.#sids.get(tag) ?? null;
+    if (typeof value === 'number') this.#options.onMeter?.(tag, key, value, sid);
+    else this.#options.onTrace?.(tag, key, value, sid);
   }
 }
 

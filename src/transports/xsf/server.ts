@@ -33,6 +33,8 @@ export interface XsfOptions extends Advertising {
   readonly rateLimit: { take(): boolean } | null;
   /** Ends what is still running when the time to drain is up. */
   readonly shutdown: AbortSignal;
+  /** Told when a call begins that is no ping; what it returns is told the code of the answer. */
+  readonly onCall?: () => (code: number) => void;
   /** Told about every call that failed. */
   readonly onError: (
     error: AigesError,
@@ -76,6 +78,8 @@ class XsfServer {
     const abort = new AbortController();
     const gone = [call.signal, this.#options.shutdown, abort.signal];
     const deadline = openDeadline(wait, () => new AigesError('timeout'), gone);
+    const ended = this.#options.onCall?.();
+    let code = 0;
     let sid = '';
     try {
       if (handle.length > longestHandle) {
@@ -97,10 +101,12 @@ class XsfServer {
       return reply(handle, address, answer.output, answer.release);
     } catch (caught) {
       const error = AigesError.from(caught);
+      code = error.code;
       this.#options.onError(error, { op: envelope.op, handle, sid });
       return reply(handle, address, failedOutput(error));
     } finally {
       deadline.close();
+      ended?.(code);
     }
   }
 

@@ -107,10 +107,18 @@ describe('the environment', () => {
     expect(service).toMatchObject({ version: '2.8.0 beta', route: '/v1/private/svcName' });
   });
 
-  test('a NUMA node is accepted with a warning', () => {
-    expect(parse('', env({ AIGES_ENV_NUMA: '1' })).warnings).toEqual([
-      'AIGES_ENV_NUMA: has no effect in this version yet',
+  test.each(['x', '-1', '1.5', '0x1', 'node0', '123456'])('a NUMA node that is no number is refused: %j', (node) => {
+    expect(fail('', env({ AIGES_ENV_NUMA: node }))).toEqual([
+      `AIGES_ENV_NUMA: expected the number of a NUMA node such as 0 but found ${JSON.stringify(node)}`,
     ]);
+  });
+
+  test.each([
+    ['1', 1],
+    [' 0 ', 0],
+    ['', null],
+  ])('%j chooses a NUMA node', (node, chosen) => {
+    expect(parse('', env({ AIGES_ENV_NUMA: node })).config.numaNode).toBe(chosen);
   });
 });
 

@@ -98,6 +98,13 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       '[plugin]\npath = "wrapper.py"',
       'aiges.toml: plugin.path: Python plugins come with a later version; expected the path of a shared library but found "wrapper.py"',
     ],
+    ['[metrics]\nwinSize = 0', 'aiges.toml: metrics.winSize: expected an integer from 1 to 86400 but found 0'],
+    [
+      '[metrics]\ntimePerSlice = "1s"',
+      'aiges.toml: metrics.timePerSlice: expected an integer from 1 to 2147483647 (ms) but found "1s"',
+    ],
+    ['[log]\nsize = -1', 'aiges.toml: log.size: expected an integer from 0 to 2147483647 (MiB) but found -1'],
+    ['[log]\nfile = "a\\u0000"', 'aiges.toml: log.file: expected text but found "a\\u0000"'],
     ['[plugin]\noutput = "leaze"', 'aiges.toml: plugin.output: expected "copy" or "lease" but found "leaze"'],
     [
       '[plugin]\nservice = "a/b"',
@@ -193,17 +200,39 @@ describe('what has no effect is warned of once', () => {
       '[fc]\nable = 0',
       ['fc.able: ignored: the limit is always on; remove it, and set fc.max to what the engine bears'],
     ],
-    [
-      '[fc]\nable = 1000\nttl = 10000\nbest = "x"',
-      ['fc.best: has no effect in this version yet; its type is integer, not text'],
-    ],
+    ['[fc]\nable = 1000\nttl = 10000\nbest = "x"', ['[fc]: best: for the platform of the original, ignored; remove']],
     ['[metrics]\nable = 0\nidc = "dz"', []],
     ['[metrics]\nidc = "dz"', []],
+    ['[metrics]\nable = 1\nidc = "dz"', []],
+    ['[metrics]\nable = false', []],
+    ['[metrics]\nable = 2', ['metrics.able: metrics stay off: only 1 turns them on, not 2']],
     [
-      '[metrics]\nable = 1\nidc = "dz"',
-      ['metrics.able: has no effect in this version yet', 'metrics.idc: has no effect in this version yet'],
+      '[metrics]\nable = true',
+      ['metrics.able: expected an integer from -2147483647 to 2147483647 but found true; the default is used, 0'],
     ],
     ['[pprof]\nable = false\nport = 1', []],
+    [
+      '[pprof]\nable = true',
+      [
+        'pprof.able: has no effect: to profile this loader start it with node --cpu-prof (docs/observability.md); remove it',
+      ],
+    ],
+    ['[svcName]\nconn-rbuf = 0\nconn-wbuf = 2', []],
+    [
+      '[svcName]\nconn-rbuf = 1\nconn-wbuf = 1',
+      [
+        'svcName.conn-rbuf: has no effect: buffers of connections size themselves',
+        'svcName.conn-wbuf: has no effect: buffers of connections size themselves',
+      ],
+    ],
+    [
+      '[log]\nasync = 0\ncaller = 0',
+      ['log.async: has no effect: lines are written in the background, as soon as the disk takes them'],
+    ],
+    ['[log]\ncaller = 1', ['log.caller: has no effect: lines name what happened, with its code and its cause']],
+    ['[aiges]\nstorageData = 0\ngray = false', []],
+    ['[aiges]\nstorageData = 1', ['aiges.storageData: expected true or false but found 1; the default is used, false']],
+    ['[aiges]\ngray = true', ['[aiges]: gray: for the platform of the original, ignored; remove']],
     ['[trace]\nable = 0\nhost = "h"', []],
     ['[trace]\nable = "0"', []],
     ['[sonar]\nable = false', []],
@@ -269,7 +298,9 @@ describe('defaults', () => {
         maxRedirects: 3,
         parallel: 4,
       },
-      log: { level: 'info' },
+      log: { level: 'info', file: null },
+      metrics: null,
+      numaNode: null,
       services: [
         {
           name: 'svcName',
@@ -288,6 +319,7 @@ describe('defaults', () => {
           maxConcurrent: 8,
           headerPass: ['sid'],
           streams: { ttlMs: 15000, rollMs: 5000, realTime: true, gapMs: 5000, maxPackets: 1000 },
+          storeInput: false,
         },
       ],
     });
@@ -395,6 +427,28 @@ describe('values', () => {
     });
   });
 
+  test('metrics have the name of the service section and the labels of the config', () => {
+    const text =
+      '[digits]\n[plugin]\nservice = "public"\n[metrics]\nable = 1\nidc = "dz"\nsub = 7\ntimePerSlice = 100\nwinSize = 3';
+    expect(parse(text, { section: 'digits' }).config.metrics).toEqual({
+      labels: { sub: '7', name: 'digits', idc: 'dz', cs: '3s' },
+      slices: 3,
+      sliceMs: 100,
+    });
+  });
+
+  test.each([
+    ['[log]\nfile = ""', null],
+    ['[log]\nsize = 5', null],
+    ['[log]\nfile = "a.log"', { path: 'a.log', maxBytes: 10 << 20, keep: 10, maxAgeMs: 864_000_000 }],
+    [
+      '[log]\nfile = "a.log"\nsize = 0\ncount = 0\ndie = 0',
+      { path: 'a.log', maxBytes: null, keep: null, maxAgeMs: null },
+    ],
+  ])('%j chooses where the log goes', (text, file) => {
+    expect(parse(text).config.log.file).toEqual(file);
+  });
+
   test.each([
     ['[wrapper]\nhttp_listen = "0.0.0.0:9000"', { host: '0.0.0.0', port: 9000 }],
     ['[wrapper]\nhttp_listen = ":"', { host: '0.0.0.0', port: 0 }],
@@ -422,12 +476,15 @@ describe('files of the original', () => {
     expect(config).toMatchObject({
       grpc: { host: '0.0.0.0', port: 5090 },
       http: { host: '0.0.0.0', port: 1888 },
-      log: { level: 'debug' },
+      log: {
+        level: 'debug',
+        file: { path: './log/aiges.log', maxBytes: 3 << 20, keep: 3, maxAgeMs: 3 * 24 * 60 * 60 * 1000 },
+      },
       services: [{ name: 'svcName', maxConcurrent: 1, plugin: { asyncMode: true } }],
     });
     expect(config.services[0]?.pluginConfig.get('resource./opt/models/graph.bin')).toBe('GRAPH');
-    expect(warnings).toHaveLength(17);
-    expect(new Set(warnings).size).toBe(17);
+    expect(warnings).toHaveLength(12);
+    expect(new Set(warnings).size).toBe(12);
   });
 
   test('an early release with numbers for booleans loads too', () => {

@@ -5,7 +5,7 @@ import { DataType, emptyMap, type Frame } from '../../../src/core/frame.js';
 import { Admission } from '../../../src/engine/admission.js';
 import type { Input } from '../../../src/engine/input.js';
 import { Service } from '../../../src/engine/service.js';
-import { FakeRuntime, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
+import { FakeRuntime, FakeStream, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
 
 function callWith(changes: Partial<Call> = {}): Call {
   return {
@@ -145,6 +145,51 @@ describe('Service.once', () => {
     hold.open([]);
     await Promise.all([first, second]);
     expect(runtime.calls).toBe(2);
+  });
+
+  it('shows the complete input to whoever records it, before the plugin gets it', async () => {
+    const seen: string[] = [];
+    const runtime = new FakeRuntime(() => {
+      seen.push('plugin');
+      return [];
+    });
+    const service = new Service({
+      name: 'test',
+      runtime,
+      admission: new Admission({ permits: 1, queue: 0 }),
+      prepare: () => [textFrame('in', 'fetched')],
+      streams,
+      record: (frames) => seen.push(...frames.map(({ key, data }) => `${key}=${Buffer.from(data).toString()}`)),
+    });
+    await service.once(callWith(), new CountedInput(), 'reject');
+    expect(seen).toEqual(['in=fetched', 'plugin']);
+    const session = service.open(callWith(), 0);
+    session.put(0, new CountedInput());
+    await expect.poll(() => runtime.streams[0]?.written.length).toBe(1);
+    await session.close(new AigesError('releasedHandle'));
+    expect(seen).toHaveLength(2);
+  });
+
+  it('counts its streams until the plugin has let go of them', async () => {
+    const hold = gate();
+    const runtime = new FakeRuntime();
+    runtime.openStream = () => {
+      const stream = new FakeStream(runtime);
+      const close = stream.close.bind(stream);
+      stream.close = () => hold.promise.then(close);
+      return stream;
+    };
+    const service = serviceOn(runtime);
+    const session = service.open(callWith(), 0);
+    expect(service.sessions).toBe(1);
+    expect(() => service.open(callWith(), 0)).toThrow('license');
+    expect(service.sessions).toBe(1);
+    await expect.poll(() => runtime.streams.length).toBe(1);
+    const closed = session.close(new AigesError('releasedHandle'));
+    expect(service.sessions).toBe(1);
+    hold.open();
+    await closed;
+    expect(service.sessions).toBe(0);
   });
 
   it('takes nothing new while it drains', async () => {

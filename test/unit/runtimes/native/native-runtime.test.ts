@@ -534,14 +534,14 @@ describe('records', () => {
         onMeter: (...record) => seen.push(record),
         onTrace: (...record) => seen.push(record),
       });
-      const { tag, ...rest } = call({ do: 'control', times: 2, text: 'v' });
+      const { tag, ...rest } = call({ do: 'control', times: 2, text: 'v' }, { sid: 'the sid' });
       text(await runtime.once({ tag, ...rest }, [frame()]));
       await until(() => {
         expect(seen).toEqual([
-          [tag, 'm', 1],
-          [tag, 'k', 'v'],
-          [tag, 'm', 2],
-          [tag, 'k', 'v'],
+          [tag, 'm', 1, 'the sid'],
+          [tag, 'k', 'v', 'the sid'],
+          [tag, 'm', 2, 'the sid'],
+          [tag, 'k', 'v', 'the sid'],
         ]);
       });
       await runtime.stop();

@@ -62,6 +62,33 @@ afterEach(async () => {
   stop = null;
 });
 
+describe('every call but a ping', () => {
+  it('is reported when it begins, and with the code of its answer when it ends', async () => {
+    const codes: number[] = [];
+    let begun = 0;
+    const onCall = (): ((code: number) => void) => {
+      begun++;
+      return (code) => codes.push(code);
+    };
+    const { client, stream } = await serve({ onCall }, 1);
+    await callXsf(client, { op: 'ping' });
+    expect(begun).toBe(0);
+    await callXsf(client, onceRequest(onceInput(), { op: 'dance' }));
+    await callXsf(client, onceRequest(Buffer.from([0xff])));
+    await stream.create();
+    expect((await callXsf(client, onceRequest())).output?.code).toBe(10110);
+    expect(codes).toEqual([10003, 10401, 0, 10110]);
+    const polling = stream.poll();
+    await expect.poll(() => begun).toBe(5);
+    expect(codes).toHaveLength(4);
+    await stream.abort();
+    await polling;
+    await stream.poll();
+    expect(codes.sort()).toEqual([0, 0, 10003, 10101, 10101, 10110, 10401]);
+    expect(begun).toBe(7);
+  });
+});
+
 async function streamOf({ runtime }: Served): Promise<FakeStream> {
   await expect.poll(() => runtime.streams.length).toBeGreaterThan(0);
   const stream = runtime.streams.at(-1);
