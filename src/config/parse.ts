@@ -1,6 +1,7 @@
 import type { Config, LoadedConfig } from './config.js';
 import { checkDocument } from './check.js';
 import { flatten, readDocument } from './document.js';
+import { buildDelivery } from './delivery.js';
 import { applyEnvironment, applyOverrides } from './overrides.js';
 import type { Plan, Surroundings } from './plan.js';
 import { Report } from './report.js';
@@ -58,6 +59,7 @@ function build(plan: Plan): Config {
       maxRedirects: settings.get(schema.data.keys.maxRedirects),
       parallel: settings.get(schema.data.keys.parallel),
     },
+    delivery: buildDelivery(plan),
     log: { level: settings.get(schema.log.keys.level) },
     services: [service],
   });
