@@ -4,12 +4,15 @@ import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
-import type { Config, ServiceConfig } from './config/config.js';
+import type { Config, DeliveryConfig, ServiceConfig } from './config/config.js';
 import { type Address, formatAddress } from './core/address.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
 import { createDataSource, type DataSource, isRemote } from './data/data-source.js';
 import { InputStore } from './data/store-input.js';
+import { Delivery } from './delivery/delivery.js';
+import { connectRabbit } from './delivery/rabbitmq.js';
+import { TaskStatus } from './delivery/task-status.js';
 import { Admission } from './engine/admission.js';
 import { aborted } from './engine/deadline.js';
 import { RateLimit } from './engine/rate-limit.js';
@@ -20,6 +23,7 @@ import { bindToNode, counters, loadRuntime } from './runtimes/load.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
 import { createGrpcJsServer } from './transports/grpc/grpcjs.js';
 import { createHttpServer } from './transports/http/server.js';
+import { Postback } from './transports/xsf/postback.js';
 import { serveXsf } from './transports/xsf/server.js';
 import { serveToolbox } from './transports/xsf/toolbox.js';
 
@@ -124,6 +128,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     log[level]({ ...context, code: error.code, detail: error.detail ?? undefined, err: error.cause }, error.message);
   };
 
+  const posting = config.delivery === null ? null : openDelivery(config.delivery, config.limits, log, onError);
   const grpc = createGrpcJsServer(config.grpc);
   const { rateLimit } = config.grpc;
   serveXsf(grpc, {
@@ -132,6 +137,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     ttlMs: first.config.streams.ttlMs,
     rollMs: first.config.streams.rollMs,
     resizable: config.limits.resize,
+    postback: posting?.postback ?? null,
     rateLimit: rateLimit === null ? null : new RateLimit(rateLimit.msPerCall, rateLimit.burst),
     advertise: config.grpc.advertise,
     host: config.grpc.host,
@@ -191,6 +197,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       const plugins: StartedService[] = [];
       try {
         if (config.numaNode !== null) bindToNode(config.numaNode);
+        await posting?.delivery.start();
         for (const { service, config: serviceConfig } of served) {
           const plugin = await service.start(serviceConfig.pluginConfig);
           for (const warning of plugin.warnings) log.warn({ service: service.name }, warning);
@@ -204,6 +211,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       } catch (error) {
         await stopListening(AbortSignal.abort());
         data.close();
+        await posting?.close();
         for (const { service } of served) await service.stop();
         throw error;
       }
@@ -215,7 +223,9 @@ export function createHost(config: Config, options: HostOptions): Host {
       const timeUp = setTimeout(() => {
         shutdown.abort(new AigesError('shuttingDown'));
       }, config.limits.drainTimeoutMs);
-      const idle = Promise.all(served.map(({ service }) => service.drain()));
+      const drained = Promise.all(served.map(({ service }) => service.drain()));
+      // A call that nobody waits for is over when its result has arrived.
+      const idle = drained.then(() => posting?.postback.idle());
       const cut = new AbortController();
       const stopped = stopListening(cut.signal);
       // Once no call is left, or none has time left, its answer has a moment to leave; silent connections have no more.
@@ -224,6 +234,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       await within(lastWordsMs, Promise.all([idle, stopped]));
       cut.abort();
       await stopped;
+      await posting?.close();
       const stuck = served.reduce((sum, { service }) => sum + service.load.running, 0);
       data.close();
       await within(lastWordsMs, inputs.settled());
@@ -242,6 +253,67 @@ async function within(ms: number, awaited: Promise<unknown>): Promise<boolean> {
   ]);
   patience.abort();
   return came;
+}
+
+interface Posting {
+  readonly delivery: Delivery;
+  readonly postback: Postback;
+  /** What has not been delivered by now is given up. */
+  close(): Promise<void>;
+}
+
+function openDelivery(
+  { taskStatusUrl, ...config }: DeliveryConfig,
+  { onceTimeoutMs }: Config['limits'],
+  log: Logger,
+  onError: (error: AigesError, context: object) => void,
+): Posting {
+  const onWarning = (text: string): void => {
+    log.warn({ queue: config.queue }, text);
+  };
+  const delivery = new Delivery({
+    ...config,
+    connect: (signal) => connectRabbit({ ...config, onWarning }, signal),
+    onTrouble: (reason) => {
+      onWarning(reason.message);
+    },
+    onRestored: (waiting) => {
+      log.info({ queue: config.queue, waiting }, 'results are delivered again');
+    },
+  });
+  const tasks =
+    taskStatusUrl === null
+      ? null
+      : new TaskStatus({
+          url: taskStatusUrl,
+          onDegraded: (reason, taskId) => {
+            log.warn({ taskId, reason }, 'the status of a task is not kept');
+          },
+        });
+  const postback = new Postback({
+    outlet: delivery,
+    tasks,
+    onceTimeoutMs,
+    onError: (error, context) => {
+      onError(error, { op: 'async', ...context });
+    },
+    onUndelivered: (reason, { code, ...context }) => {
+      log.error(
+        { ...context, code, failed: delivery.counts.failed, reason: reason.message },
+        'a result was not delivered',
+      );
+    },
+  });
+  return {
+    delivery,
+    postback,
+    async close() {
+      tasks?.close();
+      await delivery.close();
+      // What is given up has its line in the log before the last one.
+      await postback.idle();
+    },
+  };
 }
 
 function openData(config: Config): DataSource {

@@ -10,6 +10,8 @@ export interface Config {
   readonly http: HttpConfig | null;
   readonly limits: LimitsConfig;
   readonly data: DataConfig;
+  /** `null`: none, and requests that ask for it are refused. */
+  readonly delivery: DeliveryConfig | null;
   readonly log: LogConfig;
   /** `null`: off. */
   readonly metrics: MetricsConfig | null;
@@ -63,6 +65,22 @@ export interface DataConfig {
   readonly maxTotalBytes: number;
   readonly maxRedirects: number;
   readonly parallel: number;
+}
+
+/** Results that travel through a message queue. */
+export interface DeliveryConfig {
+  /** `amqp://host:port/vhost` or `amqps://…`, without user and password. */
+  readonly url: string;
+  readonly user: string | null;
+  readonly password: string | null;
+  readonly queue: string;
+  /** How often a result is sent that the server does not take. */
+  readonly attempts: number;
+  /** Results, and bytes of them, that may wait. */
+  readonly waiting: number;
+  readonly waitingBytes: number;
+  /** Of the service that keeps the status of tasks; `null`: nobody keeps it. */
+  readonly taskStatusUrl: string | null;
 }
 
 export interface LogConfig {

@@ -2,6 +2,7 @@ import type { Config, LoadedConfig } from './config.js';
 import { checkDocument } from './check.js';
 import { flatten, readDocument } from './document.js';
 import { buildLog, buildMetrics, chooseNumaNode } from './observing.js';
+import { buildDelivery } from './delivery.js';
 import { applyEnvironment, applyOverrides } from './overrides.js';
 import type { Plan, Surroundings } from './plan.js';
 import { Report } from './report.js';
@@ -62,6 +63,7 @@ function build(plan: Plan): Config {
     log: buildLog(plan),
     metrics: buildMetrics(plan),
     numaNode: chooseNumaNode(plan),
+    delivery: buildDelivery(plan),
     services: [service],
   });
 }

@@ -1,5 +1,19 @@
 import { dead, type Key, later, live, platform, table, type Table } from './key.js';
-import { boolean, choice, dialable, duration, host, integer, list, listener, mebibytes, size, text } from './kind.js';
+import {
+  boolean,
+  choice,
+  dialable,
+  duration,
+  host,
+  integer,
+  list,
+  listener,
+  mebibytes,
+  secret,
+  size,
+  text,
+  url,
+} from './kind.js';
 import { MiB } from './units.js';
 
 /** The service section of a file that does not name another. */
@@ -338,14 +352,51 @@ export const schema = {
   dataProcess: table('dataProcess', 'Audio conversion, which never worked.', {
     rsable: dead('Was read and not used.'),
   }),
-  downAsync: table('downAsync', 'Delivery of results through a message queue.', {
-    rabHost: later(text(), null, 'Message queue server.', { defaultText: 'none' }),
-    rabUser: later(text(), null, 'Its user.', { defaultText: 'none' }),
-    rabPass: later(text(), null, 'Its password.', { defaultText: 'none' }),
-    rabQueue: later(text(), null, 'Queue.', { defaultText: 'none' }),
-    retry: later(integer(count), 3, 'Attempts.'),
-    nrtDBUrl: later(text(), null, 'Task status service.', { defaultText: 'none' }),
-  }),
+  downAsync: table(
+    'downAsync',
+    'Delivery of results through RabbitMQ, for requests with the header downMethod = "async": docs/async-delivery.md.',
+    {
+      rabHost: live(
+        url(['amqp', 'amqps'], 'amqp://rabbit.example.com:5672'),
+        null,
+        'The server, with the virtual host as path. Without it such requests are refused.',
+        { defaultText: 'none', sample: '"amqp://127.0.0.1:5672"' },
+      ),
+      rabUser: live(text(), null, 'Its user.', { defaultText: "the server's guest", sample: '"aiges"' }),
+      rabPass: live(secret(), null, 'The password of the user.', { defaultText: 'none', sample: '""' }),
+      rabQueue: live(
+        text({
+          name: 'name',
+          expected: 'the name of a queue, at most 255 bytes',
+          accepts: (name) => Buffer.byteLength(name) <= 255,
+        }),
+        null,
+        'Queue that gets the results; it is declared durable. Needed with rabHost.',
+        { defaultText: 'none', sample: '"results"' },
+      ),
+      retry: live(
+        integer({ min: 1, max: 100 }),
+        3,
+        'How often a result is sent that the server does not take. While there is no server, results wait.',
+      ),
+      waiting: live(
+        integer({ min: 1, max: 10_000_000 }),
+        10_000,
+        'Results that may wait for the server. With more of them new requests are refused (10110).',
+      ),
+      waitingBytes: live(
+        size({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+        256 * MiB,
+        'Bytes of results that may wait for the server, with the same effect.',
+      ),
+      nrtDBUrl: live(
+        url(['http', 'https'], 'http://tasks.example.com/nrt'),
+        null,
+        'Service that keeps the status of tasks: told about requests with the header task_id.',
+        { defaultText: 'none', sample: '"http://127.0.0.1:8080/tasks"' },
+      ),
+    },
+  ),
   metrics: table('metrics', 'Metrics, which ToolBox.cmdserver answers with (cmd = metrics): docs/observability.md.', {
     able: live(integer(onOff), 0, '1 turns metrics on.', { tolerant: true, inert: [false] }),
     idc: live(text(), 'dx', 'Label of every metric.'),

@@ -2,7 +2,7 @@ import type { Call } from '../core/call.js';
 import { AigesError } from '../core/errors.js';
 import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
-import type { Admission } from './admission.js';
+import type { Admission, Permit } from './admission.js';
 import { checkExpected } from './expect.js';
 import type { Input, Prepare } from './input.js';
 import { Session, type SessionOptions } from './session.js';
@@ -61,16 +61,31 @@ export class Service {
   }
 
   /**
+   * Lets a call in before it begins, for who has to say at once whether it will.
+   * @throws AigesError `noLicense`
+   */
+  admit(): Permit {
+    return this.#admission.tryAcquire();
+  }
+
+  /**
    * Answers one request.
    * The answer's frames are those of the plugin, checked against `call.expect`; release them when sent.
    * @throws AigesError the plugin's failure, or the signal's reason as soon as it aborts: the plugin may then
    *   still be running, and keeps its permit until it has returned
+   * @param admission a permit of `admit`, which is the call's from now on, or what to do when there is none
    */
-  async once(call: Call, input: Input, busy: Busy): Promise<Output> {
+  async once(call: Call, input: Input, admission: Permit | Busy): Promise<Output> {
     let running: Promise<Output>;
     try {
-      call.signal.throwIfAborted();
-      const permit = busy === 'queue' ? await this.#admission.acquire(call.signal) : this.#admission.tryAcquire();
+      // A permit that is there already goes back where the call ends, however early.
+      if (typeof admission === 'string') call.signal.throwIfAborted();
+      const permit =
+        admission === 'queue'
+          ? await this.#admission.acquire(call.signal)
+          : admission === 'reject'
+            ? this.admit()
+            : admission;
       running = this.#run(call, input, permit);
     } catch (error) {
       input.release();
@@ -88,10 +103,10 @@ export class Service {
 
   /**
    * Takes a permit for as long as something else than the plugin keeps a call busy.
+   * @param permit one of `admit`, which goes back afterwards; without it one is taken now
    * @throws AigesError `noLicense`
    */
-  async hold<T>(work: () => Promise<T>): Promise<T> {
-    const permit = this.#admission.tryAcquire();
+  async hold<T>(work: () => Promise<T>, permit = this.admit()): Promise<T> {
     try {
       return await work();
     } finally {

@@ -1,3 +1,4 @@
+import type { Address } from '../../core/address.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, type StringMap } from '../../core/frame.js';
 import type { Deadline } from '../../engine/deadline.js';
@@ -12,6 +13,8 @@ export interface Request {
   readonly param: Envelope['param'];
   readonly input: LoaderInput;
   readonly message: Message;
+  /** Where clients reach this server. */
+  readonly address: Address;
   /** Abort when the client has left, and at shutdown. */
   readonly gone: readonly AbortSignal[];
   /** Aborts the request itself. */

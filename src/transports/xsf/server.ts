@@ -15,6 +15,7 @@ import {
 } from './codec.js';
 import { Handles } from './handles.js';
 import { OnceCall } from './once.js';
+import type { Postback } from './postback.js';
 import { type Answer, checkMeta, empty, hold, pluginParams, type Request } from './request.js';
 import { envelopeError, failedOutput, malformedEnvelope, rateExceeded } from './status.js';
 import { endsSession, XsfStream } from './stream.js';
@@ -29,6 +30,8 @@ export interface XsfOptions extends Advertising {
   readonly rollMs: number;
   /** Whether clients may change the number of licences: nothing tells one client from another here. */
   readonly resizable: boolean;
+  /** Takes the results of requests with `downMethod` async; null refuses such requests. */
+  readonly postback: Postback | null;
   /** What passes on the way in; null lets everything pass. */
   readonly rateLimit: { take(): boolean } | null;
   /** Ends what is still running when the time to drain is up. */
@@ -93,6 +96,7 @@ class XsfServer {
         param: envelope.param,
         input,
         message: call.message,
+        address,
         gone,
         abort,
         deadline,
@@ -144,17 +148,26 @@ class XsfServer {
     }
   }
 
-  #create(request: Request): Promise<Answer> {
+  #create(request: Request): Answer | Promise<Answer> {
     const { input, handle } = request;
-    if (input.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
+    const postback = this.#postbackOf(input);
     checkMeta(input);
     this.#handles.checkFree(handle);
-    return input.once ? this.#once(request) : this.#open(request);
+    postback?.checkRoom();
+    if (!input.once) return this.#open(request, postback);
+    return postback === null ? this.#once(request) : this.#onceLater(request, postback);
+  }
+
+  /** @returns null when the client fetches its results itself */
+  #postbackOf(input: LoaderInput): Postback | null {
+    if (input.headers.get('downMethod') !== 'async') return null;
+    if (this.#options.postback === null) throw new AigesError('invalidDownMethod');
+    return this.#options.postback;
   }
 
   async #once(request: Request): Promise<Answer> {
     const { handle, abort } = request;
-    const once = new OnceCall(abort);
+    const once = new OnceCall(abort, null);
     this.#handles.open(handle, once);
     try {
       return await once.run(this.#options.service, this.#handles, request, this.#pluginCall(request));
@@ -167,31 +180,66 @@ class XsfServer {
     }
   }
 
-  #open(request: Request): Promise<Answer> {
+  /** Answers at once; the call goes on by itself, whether its client stays or leaves. */
+  #onceLater(request: Request, postback: Postback): Answer {
+    const { input, handle, abort } = request;
+    const { service, shutdown } = this.#options;
+    const call = this.#pluginCall(request);
+    const permit = service.admit();
+    const posting = postback.open(request, call.params);
+    const once = new OnceCall(abort, posting);
+    this.#handles.open(handle, once);
+    postback.once(posting, [shutdown, abort.signal], (deadline) =>
+      once.run(service, this.#handles, { ...request, deadline }, call, permit).finally(() => {
+        this.#handles.release(handle);
+      }),
+    );
+    return empty(input.serviceId);
+  }
+
+  #open(request: Request, postback: Postback | null): Answer | Promise<Answer> {
     const { input, handle } = request;
-    const stream = new XsfStream(this.#options.service.open(this.#pluginCall(request), input.syncId), input.expect);
+    const call = this.#pluginCall(request);
+    const session = this.#options.service.open(call, input.syncId);
+    const posting = postback?.open(request, call.params) ?? null;
+    const stream = new XsfStream(session, input.expect, posting);
     this.#handles.open(handle, stream);
     this.#handles.enter(handle);
     void stream.done.then(() => {
       this.#handles.leave(handle);
     });
+    if (posting !== null) {
+      postback?.stream(
+        posting,
+        (wait) => stream.next(input.serviceId, wait),
+        () => {
+          // Whoever ended the stream may have let go of the handle, and somebody else may have it by now.
+          if (this.#handles.live.get(handle) === stream) this.#handles.release(handle);
+        },
+      );
+    }
     this.#sweep();
     if (request.op !== 'AIIn') return this.#continue(request);
     // Clients know that opening succeeds: what fails shows on the next call.
     stream.put(input.syncId, hold(request));
-    return Promise.resolve(empty(input.serviceId));
+    return empty(input.serviceId);
   }
 
   async #continue(request: Request): Promise<Answer> {
     const { op, handle, input, deadline } = request;
     const stream = this.#handles.find(handle);
     if (stream instanceof OnceCall) {
-      if (op !== 'AIExcp') throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
+      if (op !== 'AIExcp') {
+        if (stream.posting !== null) return empty(input.serviceId);
+        throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
+      }
+      stream.posting?.cancel();
       stream.close(new AigesError('releasedHandle'));
       return empty('');
     }
     if (op === 'AIExcp') {
       this.#handles.release(handle);
+      stream.posting?.cancel();
       const ended = stream.close(new AigesError('releasedHandle'));
       // So that who opens the next session right away finds the licence free; but not longer than the client waits.
       await Promise.race([ended, aborted(deadline.signal)]);
@@ -201,6 +249,10 @@ class XsfServer {
       if (op === 'AIIn') {
         checkMeta(input);
         stream.put(input.syncId, hold(request));
+      }
+      if (stream.posting !== null) {
+        stream.touch();
+        return empty(input.serviceId);
       }
       // Input is never held up by output: what is there is taken along.
       const wait = op === 'AIIn' ? AbortSignal.abort() : deadline.signal;

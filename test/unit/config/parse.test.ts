@@ -243,8 +243,8 @@ describe('what has no effect is warned of once', () => {
     ['[lb]\nable = {}', ['[lb]: talks to the platform of the original, ignored; remove it or write able = 0']],
     ['[auth]\na = 1\nb = 2', ['[auth]: was never read, ignored; remove it']],
     [
-      '[downAsync]\nrabPass = ["secret"]',
-      ['downAsync.rabPass: has no effect in this version yet; its type is string, not an array'],
+      '[aiges]\npythonPluginCmd = ["secret"]',
+      ['aiges.pythonPluginCmd: has no effect in this version yet; its type is string, not an array'],
     ],
     ['[plugins]\npath = "x"', ['[plugins]: unknown table, ignored; did you mean [plugin]?']],
     ['[quux]', ['[quux]: unknown table, ignored']],
@@ -301,6 +301,7 @@ describe('defaults', () => {
       log: { level: 'info', file: null },
       metrics: null,
       numaNode: null,
+      delivery: null,
       services: [
         {
           name: 'svcName',

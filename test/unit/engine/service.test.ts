@@ -199,3 +199,39 @@ describe('Service.once', () => {
     await expect(service.once(callWith(), new CountedInput(), 'queue')).rejects.toMatchObject({ kind: 'shuttingDown' });
   });
 });
+
+describe('Service.admit', () => {
+  it('refuses at once beyond the permits', async () => {
+    const service = serviceOn(new FakeRuntime());
+    const permit = service.admit();
+    expect(() => service.admit()).toThrow('service license not enough');
+    permit.release();
+    const draining = service.drain();
+    expect(() => service.admit()).toThrow('service is shutting down');
+    await draining;
+  });
+
+  it('lets in a call that begins later and then owns the permit, however it ends', async () => {
+    const runtime = new FakeRuntime((_call, frames) => frames);
+    const service = serviceOn(runtime);
+    const input = new CountedInput();
+    const output = await service.once(callWith(), input, service.admit());
+    expect(output.frames).toEqual(input.frames);
+    expect(service.load.running).toBe(0);
+    output.release();
+
+    const late = new CountedInput();
+    const signal = AbortSignal.abort(new AigesError('timeout'));
+    await expect(service.once(callWith({ signal }), late, service.admit())).rejects.toMatchObject({ code: 10102 });
+    expect(service.load.running).toBe(0);
+    expect(late.released).toBe(1);
+    expect(runtime.calls).toBe(1);
+  });
+
+  it('gives its permit back after what was held with it', async () => {
+    const service = serviceOn(new FakeRuntime());
+    const held = service.hold(() => Promise.resolve(service.load.running), service.admit());
+    expect(await held).toBe(1);
+    expect(service.load.running).toBe(0);
+  });
+});

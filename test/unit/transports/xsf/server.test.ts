@@ -39,6 +39,7 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
     ttlMs: 15_000,
     rollMs: 5_000,
     rateLimit: null,
+    postback: null,
     resizable: false,
     shutdown: shutdown.signal,
     onError: () => undefined,
