@@ -213,6 +213,8 @@ export class Session {
   #fail(reason: AigesError): void {
     if (this.#failure !== null) return;
     this.#failure = reason;
+    // Also while the plugin is still opening the stream: nobody wants an answer to what waits.
+    for (const input of this.#packets.clear()) input.release();
     for (const output of this.#results.clear()) output.release();
     this.#results.end();
     this.#abort.abort(reason);

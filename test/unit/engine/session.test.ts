@@ -311,4 +311,22 @@ describe('Session', () => {
     await done;
     expect(runtime.streams).toHaveLength(1);
   });
+
+  it('drops what waits when it is closed, also while the stream is still being opened', async () => {
+    const hold = gate();
+    const make = runtime.openStream;
+    runtime.openStream = async (call) => {
+      await hold.promise;
+      return make(call);
+    };
+    const session = open();
+    session.put(0, packet(part('nobody waits for this')));
+    session.put(5, packet(part('out of order')));
+    const done = session.close(closed);
+    // At once: the plugin may be stuck.
+    expect(inputsHeld).toBe(0);
+    hold.open();
+    await done;
+    expect(runtime.streams[0]?.written).toEqual([]);
+  });
 });
