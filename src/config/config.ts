@@ -45,6 +45,11 @@ export interface LimitsConfig {
   readonly leasedBytes: number;
   /** Given up asynchronous calls that are remembered. */
   readonly abandoned: number;
+  /** Results of callbacks that may wait in one stream, and their bytes. */
+  readonly results: number;
+  readonly resultBytes: number;
+  /** What an engine may claim for one answer. */
+  readonly outputBytes: number;
   /** Never 0: derived from the services' permits when the file leaves it open. */
   readonly threads: number;
 }
@@ -78,6 +83,8 @@ export interface ServiceConfig {
   /** Names of request headers that are copied into the parameters; `sid` is always one of them. */
   readonly headerPass: readonly string[];
   readonly streams: StreamsConfig;
+  /** Names of the service's inputs; `null`: nobody has said. */
+  readonly inputs: readonly string[] | null;
 }
 
 export interface StreamsConfig {
@@ -101,6 +108,8 @@ export interface NativePluginConfig {
   readonly output: 'copy' | 'lease';
   readonly emptyList: 'sentinel' | 'null';
   readonly abandon: 'release' | 'hold';
+  /** How long the tag of a stream outlives it when its final callback has not come. */
+  readonly tagGraceMs: number;
 }
 
 /** A config and what its owner should hear about it. */

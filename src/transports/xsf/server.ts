@@ -142,6 +142,7 @@ class XsfServer {
     const { input, handle } = request;
     if (input.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
     checkMeta(input);
+    if (!input.once) this.#options.service.checkInputs(input.frames);
     this.#handles.checkFree(handle);
     return input.once ? this.#once(request) : this.#open(request);
   }
@@ -191,6 +192,8 @@ class XsfServer {
       await Promise.race([ended, aborted(deadline.signal)]);
       return empty('');
     }
+    // The session goes on: its client may send the packet again as it should be.
+    if (op === 'AIIn') this.#options.service.checkInputs(input.frames);
     try {
       if (op === 'AIIn') {
         checkMeta(input);
