@@ -87,6 +87,9 @@ export function createHost(config: Config, options: HostOptions): Host {
         maxThreads: config.limits.threads,
         leasedBytes: config.limits.leasedBytes,
         abandoned: config.limits.abandoned,
+        streamResults: config.limits.results,
+        streamBytes: config.limits.resultBytes,
+        outputBytes: config.limits.outputBytes,
         onMeter: (tag, key, count, sid) => {
           metrics?.meter(name, key, count);
           log.info({ tag, sid: sid ?? undefined, key, count }, 'meter');
@@ -104,8 +107,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       runtime: load(serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
       prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, signal) : frames),
-      // Engines declare nothing yet: the inputs of a stream are those that were seen.
-      streams: { ...serviceConfig.streams, inputs: null },
+      streams: { ...serviceConfig.streams, inputs: serviceConfig.inputs },
       ...(serviceConfig.storeInput
         ? {
             record: (frames) => {

@@ -51,6 +51,11 @@ export interface LimitsConfig {
   readonly leasedBytes: number;
   /** Given up asynchronous calls that are remembered. */
   readonly abandoned: number;
+  /** Results of callbacks that may wait in one stream, and their bytes. */
+  readonly results: number;
+  readonly resultBytes: number;
+  /** What an engine may claim for one answer. */
+  readonly outputBytes: number;
   /** Never 0: derived from the services' permits when the file leaves it open. */
   readonly threads: number;
 }
@@ -122,6 +127,8 @@ export interface ServiceConfig {
   readonly streams: StreamsConfig;
   /** Whether the input of one-shot requests goes to files in the working directory. */
   readonly storeInput: boolean;
+  /** Names of the service's inputs; `null`: nobody has said. */
+  readonly inputs: readonly string[] | null;
 }
 
 export interface StreamsConfig {
@@ -145,6 +152,8 @@ export interface NativePluginConfig {
   readonly output: 'copy' | 'lease';
   readonly emptyList: 'sentinel' | 'null';
   readonly abandon: 'release' | 'hold';
+  /** How long the tag of a stream outlives it when its final callback has not come. */
+  readonly tagGraceMs: number;
 }
 
 /** A config and what its owner should hear about it. */

@@ -151,6 +151,17 @@ export const schema = {
       'release',
       'When an asynchronous engine lets a deadline pass: "release" frees its place at the deadline, "hold" when it calls back.',
     ),
+    tagGrace: live(
+      duration({ min: 0, max: day }),
+      60_000,
+      'How long the handle of a stream that ended before the final callback of an asynchronous engine is refused, so that a late callback meets no other stream.',
+    ),
+    inputs: live(
+      list(),
+      [],
+      'Names of the inputs of the service. The input of a stream has ended when each of them has; a packet with another one is refused. Without names those that were seen count.',
+      { sample: '["audio", "text"]' },
+    ),
   }),
   wrapper: table(
     'wrapper',
@@ -239,6 +250,21 @@ export const schema = {
       integer({ min: 0, max: 10_000_000 }),
       10_000,
       'Calls that were given up before an asynchronous engine called back, and whose handles are refused until it does. Beyond it the oldest are forgotten.',
+    ),
+    results: live(
+      integer({ min: 1, max: 10_000_000 }),
+      10_000,
+      'Results of an asynchronous engine that may wait in one stream because its client takes none. One more and the stream fails.',
+    ),
+    resultBytes: live(
+      size({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      256 * MiB,
+      'Bytes of such results in one stream. More and the stream fails.',
+    ),
+    outputBytes: live(
+      size({ min: 1, max: 2047 * MiB }),
+      1024 * MiB,
+      'Largest answer taken from an engine: one that claims more is taken for a mistake of the engine and fails.',
     ),
     threads: live(
       integer({ min: 0, max: 65536 }),

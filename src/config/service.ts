@@ -31,7 +31,19 @@ export function buildService(plan: Plan): ServiceConfig {
     headerPass: choosePassedHeaders(plan),
     streams: buildStreams(plan),
     storeInput: settings.get(schema.aiges.keys.storageData),
+    inputs: chooseInputs(plan),
   };
+}
+
+/** A name that is empty or written twice is a slip of the pen that would leave streams waiting for an input. */
+function chooseInputs({ settings, report }: Plan): readonly string[] | null {
+  const inputs = settings.get(keys.inputs);
+  const wrong = inputs.find((name, index) => name === '' || inputs.indexOf(name) !== index);
+  if (wrong !== undefined) {
+    const found = `${JSON.stringify(wrong)}${wrong === '' ? '' : ' twice'}`;
+    report.fault(settings.where(keys.inputs), `expected each input by its name, once, but found ${found}`);
+  }
+  return inputs.length === 0 ? null : inputs;
 }
 
 function buildStreams({ settings }: Plan): StreamsConfig {
@@ -61,6 +73,7 @@ function buildPlugin({ settings, report }: Plan): NativePluginConfig {
     output: settings.get(keys.output),
     emptyList: settings.get(keys.emptyList),
     abandon: settings.get(keys.abandon),
+    tagGraceMs: settings.get(keys.tagGrace),
   };
 }
 

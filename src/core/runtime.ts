@@ -8,6 +8,8 @@ export interface PluginInfo {
   /** What its author may not have meant, one line each. */
   readonly warnings: readonly string[];
   readonly capabilities: { readonly once: boolean; readonly stream: boolean; readonly resources: boolean };
+  /** The names of its inputs; `null` when it does not declare any. */
+  readonly inputs: readonly string[] | null;
 }
 
 /** What a plugin gave back. */

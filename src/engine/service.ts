@@ -30,6 +30,8 @@ export class Service {
   readonly #streams: ServiceOptions['streams'];
   readonly #record: NonNullable<ServiceOptions['record']>;
   #sessions = 0;
+  /** What the plugin itself says of its inputs. */
+  #declared: readonly string[] | null = null;
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
@@ -41,8 +43,10 @@ export class Service {
   }
 
   /** @throws AigesError `initFailed` */
-  start(config: StringMap): Promise<PluginInfo> {
-    return this.#runtime.start(config);
+  async start(config: StringMap): Promise<PluginInfo> {
+    const info = await this.#runtime.start(config);
+    this.#declared = info.inputs;
+    return info;
   }
 
   /** Whether new calls are still taken. */
@@ -115,12 +119,28 @@ export class Service {
   }
 
   /**
+   * Checks a packet of a stream before it is taken: an input that the service does not have would be waited for in
+   * vain, or its data lost.
+   * @throws AigesError `invalidInput`
+   */
+  checkInputs(frames: readonly Frame[]): void {
+    const inputs = this.#inputs;
+    const unknown = inputs === null ? undefined : frames.find(({ key }) => !inputs.includes(key));
+    if (inputs === null || unknown === undefined) return;
+    const names = inputs.map((name) => JSON.stringify(name)).join(', ');
+    throw new AigesError('invalidInput', {
+      detail: `the packet has input ${JSON.stringify(unknown.key)}, the service has ${names}`,
+    });
+  }
+
+  /**
    * Opens a stream. The session begins at once; what fails, fails in it.
    * @throws AigesError `noLicense`
    */
   open(call: SessionOptions['call'], firstNumber: number): Session {
     const session = new Session({
       ...this.#streams,
+      inputs: this.#inputs,
       prepare: this.#prepare,
       call,
       firstNumber,
@@ -149,6 +169,11 @@ export class Service {
   /** Ends the plugin. Call it after `drain()`. */
   stop(): Promise<void> {
     return this.#runtime.stop();
+  }
+
+  /** The names of the inputs: who configures the service has the last word. */
+  get #inputs(): readonly string[] | null {
+    return this.#streams.inputs ?? this.#declared;
   }
 
   async #run(call: Call, input: Input, permit: { release(): void }): Promise<Output> {

@@ -31,6 +31,9 @@ export interface SessionOptions {
 /** Results that may wait for the client before the plugin's are left where they are. */
 const maxResults = 100;
 
+/** Names of inputs that a client may bring along: they are kept for as long as the session lasts. */
+const maxInputs = 1000;
+
 /**
  * One stream: packets in, results out, at the pace of each side. Owns its permit, the plugin's stream, its timers and
  * the results that nobody has taken; `close` lets go of all of them, and so does the end of the stream.
@@ -129,10 +132,14 @@ export class Session {
     const feeding = this.#feed(stream, fed.open, stop.signal);
     const reading = this.#options.realTime
       ? this.#collect(stream)
-      : Promise.race([fed.promise, aborted(this.#abort.signal)]).then(() => this.#collect(stream));
+      : Promise.race([fed.promise, aborted(stop.signal)]).then(() => this.#collect(stream));
     try {
       // Feeding ends by itself only when it fails.
       return await Promise.race([reading, feeding.then(() => reading), aborted(this.#abort.signal).then(() => null)]);
+    } catch (error) {
+      // At once: reading may be held up by results that nobody takes, and would hold up the news of it.
+      this.#fail(AigesError.from(error));
+      return null;
     } finally {
       stop.abort();
       this.#wake();
@@ -142,13 +149,14 @@ export class Session {
     }
   }
 
+  /** @param stop ends the wait for packets, and whatever makes one complete */
   async #feed(stream: RuntimeSession, lastWritten: () => void, stop: AbortSignal): Promise<void> {
     let blockedSince: number | null = null;
     while (!stop.aborted) {
       const taken = this.#packets.take();
       if (taken !== undefined) {
         blockedSince = null;
-        await this.#write(stream, taken, lastWritten);
+        await this.#write(stream, taken, lastWritten, stop);
         continue;
       }
       if (!this.#packets.blocked) blockedSince = null;
@@ -159,12 +167,12 @@ export class Session {
     }
   }
 
-  async #write(stream: RuntimeSession, packet: Input, lastWritten: () => void): Promise<void> {
+  async #write(stream: RuntimeSession, packet: Input, lastWritten: () => void, stop: AbortSignal): Promise<void> {
     try {
       if (packet.frames.length === 0) return;
-      for (const frame of packet.frames) this.#statuses.set(frame.key, frame.status);
+      this.#note(packet.frames);
       const last = this.#inputEnded();
-      const frames = await this.#options.prepare(packet.frames, this.#abort.signal);
+      const frames = await this.#options.prepare(packet.frames, stop);
       await stream.write(frames, { last });
       this.touch();
       if (last) lastWritten();
@@ -188,6 +196,15 @@ export class Session {
       else output.release();
     }
     return null;
+  }
+
+  #note(frames: readonly Frame[]): void {
+    for (const { key, status } of frames) {
+      this.#statuses.set(key, status);
+      if (this.#statuses.size > maxInputs) {
+        throw new AigesError('invalidInput', { detail: `a stream has at most ${maxInputs} inputs` });
+      }
+    }
   }
 
   #inputEnded(): boolean {

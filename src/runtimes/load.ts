@@ -5,11 +5,14 @@ export { bindToNode, counters } from './native/index.js';
 
 /** What to run, by kind. */
 export type PluginChoice = { readonly kind: 'native' } & Required<
-  Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon'>
+  Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon' | 'tagGraceMs'>
 >;
 
 export type RuntimeSurroundings = Required<
-  Pick<NativeOptions, 'maxThreads' | 'leasedBytes' | 'abandoned' | 'onMeter' | 'onTrace'>
+  Pick<
+    NativeOptions,
+    'maxThreads' | 'leasedBytes' | 'abandoned' | 'streamResults' | 'streamBytes' | 'outputBytes' | 'onMeter' | 'onTrace'
+  >
 >;
 
 /** The one place that knows which kinds of plugins there are. */

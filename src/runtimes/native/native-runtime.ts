@@ -182,6 +182,8 @@ class NativeRuntime implements PluginRuntime {
           stream: engine.stream,
           resources: engine.resources,
         },
+        // The ABI has no words for it.
+        inputs: null,
       };
     } catch (caught) {
       throw toStartError(caught, path);

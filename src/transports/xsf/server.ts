@@ -152,6 +152,7 @@ class XsfServer {
     const { input, handle } = request;
     const postback = this.#postbackOf(input);
     checkMeta(input);
+    if (!input.once) this.#options.service.checkInputs(input.frames);
     this.#handles.checkFree(handle);
     postback?.checkRoom();
     if (!input.once) return this.#open(request, postback);
@@ -245,6 +246,8 @@ class XsfServer {
       await Promise.race([ended, aborted(deadline.signal)]);
       return empty('');
     }
+    // The session goes on: its client may send the packet again as it should be.
+    if (op === 'AIIn') this.#options.service.checkInputs(input.frames);
     try {
       if (op === 'AIIn') {
         checkMeta(input);

@@ -118,6 +118,21 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       '[plugin]\nroute = "/:x"',
       'aiges.toml: plugin.route: expected a path such as "/v1/private/{service}" without blanks, ":", "*", "?" or a "/" at its end but found "/:x"',
     ],
+    ['[plugin]\ninputs = 1', 'aiges.toml: plugin.inputs: expected a list of strings but found 1'],
+    ['[plugin]\ninputs = ["a", ""]', 'aiges.toml: plugin.inputs: expected each input by its name, once, but found ""'],
+    [
+      '[plugin]\ninputs = ["a", "b", "a"]',
+      'aiges.toml: plugin.inputs: expected each input by its name, once, but found "a" twice',
+    ],
+    [
+      '[plugin]\ntagGrace = 60',
+      'aiges.toml: plugin.tagGrace: expected a duration from 0s to 86400s such as "60s", "500ms" or "2m" but found 60',
+    ],
+    [
+      '[limits]\noutputBytes = "2GiB"',
+      'aiges.toml: limits.outputBytes: expected a size from 1B to 2047MiB such as "64MiB", "512KiB" or 4096 (bytes) but found "2GiB"',
+    ],
+    ['[limits]\nresults = 0', 'aiges.toml: limits.results: expected an integer from 1 to 10000000 but found 0'],
     ['[plugin]\nroute = "/healthz"', 'aiges.toml: plugin.route: /healthz belongs to the loader itself; choose another'],
     // Keys and tables that do not exist
     ['[svcName]\nprot = 1', 'aiges.toml: svcName.prot: unknown key; did you mean port?'],
@@ -286,6 +301,9 @@ describe('defaults', () => {
         drainTimeoutMs: 10000,
         resize: false,
         abandoned: 10000,
+        results: 10000,
+        resultBytes: 268435456,
+        outputBytes: 1073741824,
         leasedBytes: 268435456,
         threads: 12,
       },
@@ -315,12 +333,14 @@ describe('defaults', () => {
             output: 'copy',
             emptyList: 'sentinel',
             abandon: 'release',
+            tagGraceMs: 60_000,
           },
           pluginConfig: new Map(),
           maxConcurrent: 8,
           headerPass: ['sid'],
           streams: { ttlMs: 15000, rollMs: 5000, realTime: true, gapMs: 5000, maxPackets: 1000 },
           storeInput: false,
+          inputs: null,
         },
       ],
     });
@@ -362,6 +382,8 @@ describe('values', () => {
       output = "lease"
       emptyList = "null"
       abandon = "hold"
+      tagGrace = "2s"
+      inputs = ["audio", "text"]
       [fc]
       max = 3
       [http]
@@ -372,6 +394,9 @@ describe('values', () => {
       onceTimeout = "500ms"
       drainTimeout = "0s"
       leasedBytes = 1024
+      results = 5
+      resultBytes = "1KiB"
+      outputBytes = "2047MiB"
       [aiges]
       asyncMode = true
       [log]
@@ -394,6 +419,9 @@ describe('values', () => {
         resize: false,
         abandoned: 10000,
         leasedBytes: 1024,
+        results: 5,
+        resultBytes: 1024,
+        outputBytes: 2146435072,
         threads: 7,
       },
       log: { level: 'silent' },
@@ -409,8 +437,10 @@ describe('values', () => {
             output: 'lease',
             emptyList: 'null',
             abandon: 'hold',
+            tagGraceMs: 2000,
           },
           maxConcurrent: 3,
+          inputs: ['audio', 'text'],
         },
       ],
     });

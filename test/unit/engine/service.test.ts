@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Call } from '../../../src/core/call.js';
 import { AigesError } from '../../../src/core/errors.js';
-import { DataType, emptyMap, type Frame } from '../../../src/core/frame.js';
+import { DataStatus, DataType, emptyMap, type Frame } from '../../../src/core/frame.js';
 import { Admission } from '../../../src/engine/admission.js';
 import type { Input } from '../../../src/engine/input.js';
 import { Service } from '../../../src/engine/service.js';
@@ -233,5 +233,82 @@ describe('Service.admit', () => {
     const held = service.hold(() => Promise.resolve(service.load.running), service.admit());
     expect(await held).toBe(1);
     expect(service.load.running).toBe(0);
+  });
+});
+
+describe('Service.checkInputs', () => {
+  const frames = (...names: readonly string[]): readonly Frame[] => names.map((name) => textFrame(name, 'x'));
+  const start = async (configured: readonly string[] | null, declared: readonly string[] | null): Promise<Service> => {
+    const runtime = new FakeRuntime();
+    runtime.inputs = declared;
+    const admission = new Admission({ permits: 1, queue: 0 });
+    const service = new Service({
+      name: 'test',
+      runtime,
+      admission,
+      prepare,
+      streams: { ...streams, inputs: configured },
+    });
+    await service.start(emptyMap);
+    return service;
+  };
+  const message = 'input invalid data';
+
+  it('refuses an input that the plugin does not declare, and says which there are', async () => {
+    const service = await start(null, ['audio', 'text']);
+    service.checkInputs(frames('text', 'audio'));
+    expect(() => {
+      service.checkInputs(frames('text', 'video'));
+    }).toThrow(
+      expect.objectContaining({
+        code: 10009,
+        message,
+        detail: 'the packet has input "video", the service has "audio", "text"',
+      }) as Error,
+    );
+  });
+
+  it('goes by the configuration where that names inputs', async () => {
+    const service = await start(['video'], ['audio']);
+    service.checkInputs(frames('video'));
+    expect(() => {
+      service.checkInputs(frames('audio'));
+    }).toThrow(message);
+  });
+
+  it('takes any input where nobody declares them', async () => {
+    (await start(null, null)).checkInputs(frames('anything', ''));
+  });
+});
+
+describe('Service.open', () => {
+  it.each([
+    ['configured', ['one', 'two'], null],
+    ['declared by the plugin', null, ['one', 'two']],
+  ])('ends the input of a stream with the last input that is %s', async (_name, configured, declared) => {
+    const runtime = new FakeRuntime();
+    runtime.inputs = declared;
+    const service = new Service({
+      name: 'test',
+      runtime,
+      admission: new Admission({ permits: 1, queue: 0 }),
+      prepare,
+      streams: { ...streams, inputs: configured },
+    });
+    await service.start(emptyMap);
+    const session = service.open(callWith(), 0);
+    const input = (key: string): Input => ({
+      frames: [textFrame(key, 'x', { status: DataStatus.end })],
+      release: () => undefined,
+    });
+    session.put(0, input('one'));
+    session.put(1, input('two'));
+    await expect
+      .poll(() => runtime.streams[0]?.written)
+      .toEqual([
+        { text: 'x', last: false },
+        { text: 'x', last: true },
+      ]);
+    await session.close(new AigesError('releasedHandle'));
   });
 });

@@ -98,6 +98,7 @@ describe('start', () => {
       version: 'scripted 1.0',
       warnings: [],
       capabilities: { once: true, stream: true, resources: false },
+      inputs: null,
     });
     await runtime.stop();
   });

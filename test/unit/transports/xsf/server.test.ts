@@ -20,14 +20,18 @@ interface Served {
 
 let stop: (() => Promise<void>) | null = null;
 
-async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Served> {
+async function serve(
+  changes: Partial<XsfOptions> = {},
+  permits = 1,
+  inputs: readonly string[] | null = null,
+): Promise<Served> {
   const runtime = new FakeRuntime();
   const service = new Service({
     name: 'svc',
     runtime,
     admission: new Admission({ permits, queue: 0 }),
     prepare,
-    streams,
+    streams: { ...streams, inputs },
   });
   const shutdown = new AbortController();
   const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
@@ -164,6 +168,28 @@ describe('a stream over xsf', () => {
     expect(answer.output).toMatchObject(failed(10009, 'input invalid data'));
     expect((await served.stream.poll()).output).toMatchObject({ code: 10101 });
     await expect.poll(() => served.service.load.running).toBe(0);
+  });
+
+  it('refuses a packet with an input that the service does not have, and goes on', async () => {
+    const details: (string | null)[] = [];
+    const served = await serve({ onError: ({ detail }) => details.push(detail) }, 1, ['input', 'other']);
+    const stranger = { name: 'stranger', attribute: { status: '1' } };
+    // A session is not even opened for one.
+    expect((await served.stream.create({ pl: [{ meta: stranger }] })).output).toMatchObject({ code: 10009 });
+    expect(served.service.load.running).toBe(0);
+    expect((await served.stream.poll()).output).toMatchObject({ code: 10008 });
+
+    await served.stream.create();
+    const stream = await streamOf(served);
+    expect((await served.stream.write(1, 'lost', 1, 'stranger')).output).toMatchObject(
+      failed(10009, 'input invalid data'),
+    );
+    const detail = 'the packet has input "stranger", the service has "input", "other"';
+    expect(details.filter((text) => text !== null)).toEqual([detail, detail]);
+    // The number is still free.
+    await served.stream.write(1, 'a');
+    await expect.poll(() => stream.written).toEqual([{ text: 'a', last: false }]);
+    await served.stream.abort();
   });
 
   it('hands input on in the order of its numbers', async () => {
