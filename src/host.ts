@@ -88,6 +88,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       runtime: load(serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
       prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, signal) : frames),
+      resources: serviceConfig.resources ? config.limits.resources : null,
       // Engines declare nothing yet: the inputs of a stream are those that were seen.
       streams: { ...serviceConfig.streams, inputs: null },
     }),
@@ -112,6 +113,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     headerPass: first.config.headerPass,
     ttlMs: first.config.streams.ttlMs,
     rollMs: first.config.streams.rollMs,
+    resourceTimeoutMs: config.limits.onceTimeoutMs,
     resizable: config.limits.resize,
     rateLimit: rateLimit === null ? null : new RateLimit(rateLimit.msPerCall, rateLimit.burst),
     advertise: config.grpc.advertise,
@@ -162,6 +164,12 @@ export function createHost(config: Config, options: HostOptions): Host {
     await Promise.all([grpc.drain(cut), http?.close()]);
   };
 
+  const end = async (service: Service): Promise<void> => {
+    for (const error of await service.stop()) {
+      log.warn({ service: service.name, code: error.code, err: error.cause }, error.message);
+    }
+  };
+
   return {
     async start() {
       const plugins: StartedService[] = [];
@@ -169,6 +177,12 @@ export function createHost(config: Config, options: HostOptions): Host {
         for (const { service, config: serviceConfig } of served) {
           const plugin = await service.start(serviceConfig.pluginConfig);
           for (const warning of plugin.warnings) log.warn({ service: service.name }, warning);
+          if (serviceConfig.resources && !plugin.capabilities.resources) {
+            log.warn(
+              { service: service.name },
+              '[plugin].resources is true, but the plugin takes none (wrapperLoadRes, wrapperUnloadRes): loading does nothing; remove the key',
+            );
+          }
           const { name, version, route } = serviceConfig;
           plugins.push({ name, version, route, plugin });
         }
@@ -179,7 +193,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       } catch (error) {
         await stopListening(AbortSignal.abort());
         data.close();
-        for (const { service } of served) await service.stop();
+        for (const { service } of served) await end(service);
         throw error;
       }
     },
@@ -199,9 +213,9 @@ export function createHost(config: Config, options: HostOptions): Host {
       await within(lastWordsMs, Promise.all([idle, stopped]));
       cut.abort();
       await stopped;
-      const stuck = served.reduce((sum, { service }) => sum + service.load.running, 0);
+      const stuck = served.reduce((sum, { service }) => sum + service.inside, 0);
       data.close();
-      const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => service.stop()))));
+      const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => end(service)))));
       return { stuck, ended };
     },
   };

@@ -45,6 +45,8 @@ export interface LimitsConfig {
   readonly leasedBytes: number;
   /** Given up asynchronous calls that are remembered. */
   readonly abandoned: number;
+  /** Personalised resources that may be loaded at the same time. */
+  readonly resources: number;
   /** Never 0: derived from the services' permits when the file leaves it open. */
   readonly threads: number;
 }
@@ -72,6 +74,8 @@ export interface ServiceConfig {
   readonly route: string;
   readonly version: string;
   readonly plugin: NativePluginConfig;
+  /** Whether clients may load personalised resources into the plugin. */
+  readonly resources: boolean;
   /** What `wrapperInit` gets. */
   readonly pluginConfig: StringMap;
   readonly maxConcurrent: number;

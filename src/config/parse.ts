@@ -46,6 +46,7 @@ function build(plan: Plan): Config {
       drainTimeoutMs: settings.get(keys.drainTimeout),
       resize: settings.get(keys.resize),
       abandoned: settings.get(keys.abandoned),
+      resources: settings.get(keys.resources),
       leasedBytes: settings.get(keys.leasedBytes),
       threads: chooseThreads(plan, service.maxConcurrent),
     },

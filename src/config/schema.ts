@@ -133,6 +133,11 @@ export const schema = {
       'release',
       'When an asynchronous engine lets a deadline pass: "release" frees its place at the deadline, "hold" when it calls back.',
     ),
+    resources: live(
+      boolean(),
+      false,
+      'Let clients load personalised resources (AILoad, AIUnLoad, AIHotword) and name them in calls (psrIds). Off, these operations do nothing.',
+    ),
   }),
   wrapper: table(
     'wrapper',
@@ -221,6 +226,11 @@ export const schema = {
       integer({ min: 0, max: 10_000_000 }),
       10_000,
       'Calls that were given up before an asynchronous engine called back, and whose handles are refused until it does. Beyond it the oldest are forgotten.',
+    ),
+    resources: live(
+      integer({ min: 1, max: 10_000_000 }),
+      10_000,
+      'Personalised resources that may be loaded at the same time, for [plugin].resources = true.',
     ),
     threads: live(
       integer({ min: 0, max: 65536 }),

@@ -257,6 +257,7 @@ describe('defaults', () => {
         drainTimeoutMs: 10000,
         resize: false,
         abandoned: 10000,
+        resources: 10000,
         leasedBytes: 268435456,
         threads: 12,
       },
@@ -284,6 +285,7 @@ describe('defaults', () => {
             emptyList: 'sentinel',
             abandon: 'release',
           },
+          resources: false,
           pluginConfig: new Map(),
           maxConcurrent: 8,
           headerPass: ['sid'],
@@ -329,6 +331,7 @@ describe('values', () => {
       output = "lease"
       emptyList = "null"
       abandon = "hold"
+      resources = true
       [fc]
       max = 3
       [http]
@@ -339,6 +342,7 @@ describe('values', () => {
       onceTimeout = "500ms"
       drainTimeout = "0s"
       leasedBytes = 1024
+      resources = 20
       [aiges]
       asyncMode = true
       [log]
@@ -360,6 +364,7 @@ describe('values', () => {
         drainTimeoutMs: 0,
         resize: false,
         abandoned: 10000,
+        resources: 20,
         leasedBytes: 1024,
         threads: 7,
       },
@@ -377,6 +382,7 @@ describe('values', () => {
             emptyList: 'null',
             abandon: 'hold',
           },
+          resources: true,
           maxConcurrent: 3,
         },
       ],

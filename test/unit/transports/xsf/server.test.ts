@@ -27,6 +27,7 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
     runtime,
     admission: new Admission({ permits, queue: 0 }),
     prepare,
+    resources: null,
     streams,
   });
   const shutdown = new AbortController();
@@ -34,6 +35,7 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
   serveXsf(server, {
     service,
     headerPass: ['sid'],
+    resourceTimeoutMs: 60_000,
     advertise: null,
     host: '127.0.0.1',
     ttlMs: 15_000,
