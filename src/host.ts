@@ -107,6 +107,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       runtime: load(serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
       prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, signal) : frames),
+      resources: serviceConfig.resources ? config.limits.resources : null,
       streams: { ...serviceConfig.streams, inputs: serviceConfig.inputs },
       ...(serviceConfig.storeInput
         ? {
@@ -138,6 +139,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     headerPass: first.config.headerPass,
     ttlMs: first.config.streams.ttlMs,
     rollMs: first.config.streams.rollMs,
+    resourceTimeoutMs: config.limits.onceTimeoutMs,
     resizable: config.limits.resize,
     postback: posting?.postback ?? null,
     rateLimit: rateLimit === null ? null : new RateLimit(rateLimit.msPerCall, rateLimit.burst),
@@ -194,6 +196,12 @@ export function createHost(config: Config, options: HostOptions): Host {
     await Promise.all([grpc.drain(cut), http?.close()]);
   };
 
+  const end = async (service: Service): Promise<void> => {
+    for (const error of await service.stop()) {
+      log.warn({ service: service.name, code: error.code, err: error.cause }, error.message);
+    }
+  };
+
   return {
     async start() {
       const plugins: StartedService[] = [];
@@ -203,6 +211,12 @@ export function createHost(config: Config, options: HostOptions): Host {
         for (const { service, config: serviceConfig } of served) {
           const plugin = await service.start(serviceConfig.pluginConfig);
           for (const warning of plugin.warnings) log.warn({ service: service.name }, warning);
+          if (serviceConfig.resources && !plugin.capabilities.resources) {
+            log.warn(
+              { service: service.name },
+              '[plugin].resources is true, but the plugin takes none (wrapperLoadRes, wrapperUnloadRes): loading does nothing; remove the key',
+            );
+          }
           const { name, version, route } = serviceConfig;
           plugins.push({ name, version, route, plugin });
         }
@@ -214,7 +228,7 @@ export function createHost(config: Config, options: HostOptions): Host {
         await stopListening(AbortSignal.abort());
         data.close();
         await posting?.close();
-        for (const { service } of served) await service.stop();
+        for (const { service } of served) await end(service);
         throw error;
       }
     },
@@ -237,10 +251,10 @@ export function createHost(config: Config, options: HostOptions): Host {
       cut.abort();
       await stopped;
       await posting?.close();
-      const stuck = served.reduce((sum, { service }) => sum + service.load.running, 0);
+      const stuck = served.reduce((sum, { service }) => sum + service.inside, 0);
       data.close();
       await within(lastWordsMs, inputs.settled());
-      const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => service.stop()))));
+      const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => end(service)))));
       return { stuck, ended };
     },
   };

@@ -56,6 +56,8 @@ export interface LimitsConfig {
   readonly resultBytes: number;
   /** What an engine may claim for one answer. */
   readonly outputBytes: number;
+  /** Personalised resources that may be loaded at the same time. */
+  readonly resources: number;
   /** Never 0: derived from the services' permits when the file leaves it open. */
   readonly threads: number;
 }
@@ -119,6 +121,8 @@ export interface ServiceConfig {
   readonly route: string;
   readonly version: string;
   readonly plugin: NativePluginConfig;
+  /** Whether clients may load personalised resources into the plugin. */
+  readonly resources: boolean;
   /** What `wrapperInit` gets. */
   readonly pluginConfig: StringMap;
   readonly maxConcurrent: number;

@@ -51,6 +51,7 @@ function build(plan: Plan): Config {
       results: settings.get(keys.results),
       resultBytes: settings.get(keys.resultBytes),
       outputBytes: settings.get(keys.outputBytes),
+      resources: settings.get(keys.resources),
       leasedBytes: settings.get(keys.leasedBytes),
       threads: chooseThreads(plan, service.maxConcurrent),
     },

@@ -162,6 +162,11 @@ export const schema = {
       'Names of the inputs of the service. The input of a stream has ended when each of them has; a packet with another one is refused. Without names those that were seen count.',
       { sample: '["audio", "text"]' },
     ),
+    resources: live(
+      boolean(),
+      false,
+      'Let clients load personalised resources (AILoad, AIUnLoad, AIHotword) and name them in calls (psrIds). Off, these operations do nothing.',
+    ),
   }),
   wrapper: table(
     'wrapper',
@@ -265,6 +270,11 @@ export const schema = {
       size({ min: 1, max: 2047 * MiB }),
       1024 * MiB,
       'Largest answer taken from an engine: one that claims more is taken for a mistake of the engine and fails.',
+    ),
+    resources: live(
+      integer({ min: 1, max: 10_000_000 }),
+      10_000,
+      'Personalised resources that may be loaded at the same time, for [plugin].resources = true.',
     ),
     threads: live(
       integer({ min: 0, max: 65536 }),

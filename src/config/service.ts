@@ -26,6 +26,7 @@ export function buildService(plan: Plan): ServiceConfig {
     route: buildRoute(plan, name, version),
     version: readVersion(env[reportedVersion.name], plan) ?? version,
     plugin: buildPlugin(plan),
+    resources: settings.get(keys.resources),
     pluginConfig: choosePluginConfig(plan),
     maxConcurrent: choosePermits(plan),
     headerPass: choosePassedHeaders(plan),

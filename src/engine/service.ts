@@ -3,8 +3,10 @@ import { AigesError } from '../core/errors.js';
 import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
 import type { Admission, Permit } from './admission.js';
+import { untilAborted } from './deadline.js';
 import { checkExpected } from './expect.js';
 import type { Input, Prepare } from './input.js';
+import { Resources, type Use } from './resources.js';
 import { Session, type SessionOptions } from './session.js';
 
 /** What to do when every permit is taken. */
@@ -16,6 +18,8 @@ export interface ServiceOptions {
   readonly admission: Admission;
   /** Makes frames complete before the plugin gets them; the call holds its permit meanwhile. */
   readonly prepare: Prepare;
+  /** Personalised resources that may be loaded at the same time; null offers none to clients. */
+  readonly resources: number | null;
   readonly streams: Pick<SessionOptions, 'gapMs' | 'maxPackets' | 'realTime' | 'inputs'>;
   /** Sees the complete input of every one-shot call. It returns at once, never throws, and keeps no frame. */
   readonly record?: (frames: readonly Frame[]) => void;
@@ -32,6 +36,9 @@ export class Service {
   #sessions = 0;
   /** What the plugin itself says of its inputs. */
   #declared: readonly string[] | null = null;
+  readonly #resources: Resources | null;
+  /** Whether the plugin takes resources, which it says when it starts. */
+  #takesResources = false;
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
@@ -40,13 +47,21 @@ export class Service {
     this.#prepare = options.prepare;
     this.#streams = options.streams;
     this.#record = options.record ?? (() => undefined);
+    const { runtime, prepare, resources: max } = options;
+    this.#resources = max === null ? null : new Resources({ runtime, prepare, max });
   }
 
   /** @throws AigesError `initFailed` */
   async start(config: StringMap): Promise<PluginInfo> {
     const info = await this.#runtime.start(config);
     this.#declared = info.inputs;
+    this.#takesResources = info.capabilities.resources;
     return info;
+  }
+
+  /** The personalised resources of the plugin; null when it takes none, or clients are not to load any. */
+  get resources(): Resources | null {
+    return this.#takesResources ? this.#resources : null;
   }
 
   /** Whether new calls are still taken. */
@@ -72,6 +87,11 @@ export class Service {
     return this.#admission.tryAcquire();
   }
 
+  /** Calls, sessions and operations on resources that plugin code has not returned from. */
+  get inside(): number {
+    return this.#admission.running + (this.#resources?.running ?? 0);
+  }
+
   /**
    * Answers one request.
    * The answer's frames are those of the plugin, checked against `call.expect`; release them when sent.
@@ -95,7 +115,9 @@ export class Service {
       input.release();
       throw AigesError.from(error);
     }
-    const output = await untilAborted(running, call.signal);
+    const output = await untilAborted(running, call.signal, (late) => {
+      late.release();
+    });
     try {
       checkExpected(output.frames, call.expect, 'outputNotExpected');
     } catch (error) {
@@ -135,9 +157,10 @@ export class Service {
 
   /**
    * Opens a stream. The session begins at once; what fails, fails in it.
-   * @throws AigesError `noLicense`
+   * @throws AigesError `noLicense`, or `invalidInput` for a resource that is not loaded
    */
   open(call: SessionOptions['call'], firstNumber: number): Session {
+    if (call.resourceIds.length > 0) this.#resources?.check(call.resourceIds);
     const session = new Session({
       ...this.#streams,
       inputs: this.#inputs,
@@ -145,6 +168,7 @@ export class Service {
       call,
       firstNumber,
       runtime: this.#runtime,
+      use: (signal) => this.#use(call, signal),
       permit: this.#admission.tryAcquire(),
     });
     this.#sessions++;
@@ -160,15 +184,21 @@ export class Service {
     return this.#admission.resize(permits, signal);
   }
 
-  /** Takes nothing new from now on and resolves when the last call has returned. */
+  /** Takes nothing new from now on and resolves when plugin code has returned from the last call. */
   async drain(): Promise<void> {
     this.#admission.close();
-    await this.#admission.idle();
+    this.#resources?.close();
+    await Promise.all([this.#admission.idle(), this.#resources?.idle()]);
   }
 
-  /** Ends the plugin. Call it after `drain()`. */
-  stop(): Promise<void> {
-    return this.#runtime.stop();
+  /**
+   * Unloads what is loaded and ends the plugin. Call it after `drain()`.
+   * @returns why resources could not be unloaded; the plugin has ended all the same
+   */
+  async stop(): Promise<readonly AigesError[]> {
+    const failures = (await this.#resources?.unloadAll()) ?? [];
+    await this.#runtime.stop();
+    return failures;
   }
 
   /** The names of the inputs: who configures the service has the last word. */
@@ -177,40 +207,26 @@ export class Service {
   }
 
   async #run(call: Call, input: Input, permit: { release(): void }): Promise<Output> {
+    let use: Use | null = null;
     try {
       // A call whose client has left while it waited is not worth starting.
       call.signal.throwIfAborted();
+      use = await this.#use(call, call.signal);
       const frames = await this.#prepare(input.frames, call.signal);
       this.#record(frames);
       return await this.#runtime.once(call, frames);
     } finally {
+      use?.release();
       input.release();
       // Before the answer can be seen, so that a client that sends the next request at once finds it free.
       permit.release();
     }
   }
-}
 
-/** Waits for the plugin, but no longer than the client does; an answer that comes too late is released. */
-function untilAborted(running: Promise<Output>, signal: AbortSignal): Promise<Output> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(AigesError.from(signal.reason));
-    };
-    signal.addEventListener('abort', onAbort);
-    running.then(
-      (output) => {
-        signal.removeEventListener('abort', onAbort);
-        if (signal.aborted) output.release();
-        else resolve(output);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', onAbort);
-        reject(AigesError.from(error));
-      },
-    );
-    if (signal.aborted) onAbort();
-  });
+  /** Holds the resources that a call names; null when there are none to hold. */
+  async #use({ resourceIds }: Pick<Call, 'resourceIds'>, signal: AbortSignal): Promise<Use | null> {
+    return resourceIds.length === 0 || this.#resources === null ? null : this.#resources.use(resourceIds, signal);
+  }
 }
 
 /** The status of a whole answer: that of its last frame. */

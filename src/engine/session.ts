@@ -7,6 +7,7 @@ import { aborted } from './deadline.js';
 import { checkExpected } from './expect.js';
 import type { Input, Prepare } from './input.js';
 import { Reorder } from './reorder.js';
+import type { Use } from './resources.js';
 import { ResultQueue } from './result-queue.js';
 
 export interface SessionOptions {
@@ -14,6 +15,8 @@ export interface SessionOptions {
   readonly call: Omit<Call, 'signal' | 'deadline'>;
   readonly runtime: PluginRuntime;
   readonly permit: Permit;
+  /** Holds the resources that the call names, before the plugin hears of it; null when there are none to hold. */
+  readonly use: (signal: AbortSignal) => Promise<Use | null>;
   /** Number of the packet that opens the session. */
   readonly firstNumber: number;
   /** Milliseconds to wait for a packet that is missing before the ones behind it are taken. */
@@ -106,9 +109,11 @@ export class Session {
   }
 
   async #run(): Promise<void> {
-    const { call, permit, runtime } = this.#options;
+    const { call, permit, runtime, use } = this.#options;
     let final: Output | null = null;
+    let used: Use | null = null;
     try {
+      used = await use(this.#abort.signal);
       const stream = await runtime.open({ ...call, signal: this.#abort.signal, deadline: Infinity });
       final = await this.#drive(stream);
     } catch (error) {
@@ -116,6 +121,7 @@ export class Session {
     } finally {
       this.#finished = true;
       for (const input of this.#packets.clear()) input.release();
+      used?.release();
       permit.release();
     }
     // The permit is free by now: a client that has the last result may open the next session at once.

@@ -119,6 +119,10 @@ export interface Addon {
   close(engine: EngineRef): Promise<void>;
   readonly exec: NativeCall;
   readonly execAsync: NativeCall;
+  /** wrapperLoadRes. Calls about one id are not kept apart here. */
+  loadResource(engine: EngineRef, id: number, frames: readonly NativeFrame[]): Promise<void>;
+  /** wrapperUnloadRes. */
+  unloadResource(engine: EngineRef, id: number): Promise<void>;
   /** Ends an asynchronous call that waits for its callback; its promise rejects with AIGES_ABANDONED. */
   abandon(tag: string): boolean;
   /** wrapperCreate. With `async` the engine gets a callback, otherwise it is read. */
@@ -137,6 +141,8 @@ export interface Addon {
   streamResults(stream: StreamRef): Promise<readonly Answer[] | null>;
   /** wrapperDestroy, after the call that is running. Its promise says what that returned. */
   closeStream(stream: StreamRef): Promise<void>;
+  /** Whether the engine may still call back with this tag. */
+  known(tag: string): boolean;
   /** Forgets tags that are past their time. Milliseconds until the next one is; `null` when there is none. */
   sweep(): number | null;
   /** Empties the frames of an answer and frees their memory. Idempotent. */

@@ -4,6 +4,7 @@ import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
+import { Abandoned } from './abandoned.js';
 import type { Addon, Answer, ControlRecord, EngineRef, NativeCall, Opened } from './addon.js';
 import { isPluginError, loadAddon } from './addon.js';
 import { toNativeFrame, toOutput, toPairs } from './convert.js';
@@ -47,6 +48,7 @@ export interface NativeOptions {
 }
 
 const mebibyte = 1024 * 1024;
+const tagGraceMs = 60_000;
 
 /** A C engine behind the port of `core/runtime.ts`. */
 export function createNativeRuntime(options: NativeOptions): PluginRuntime {
@@ -63,9 +65,11 @@ class NativeRuntime implements PluginRuntime {
   /** Session ids by tag, of the calls and streams that run: records of engines carry the tag only. */
   readonly #sids = new Map<string, string>();
   readonly #sweeper = new Sweeper();
+  readonly #abandoned: Abandoned;
 
   constructor(options: NativeOptions) {
     this.#options = options;
+    this.#abandoned = new Abandoned(options.tagGraceMs ?? tagGraceMs);
   }
 
   start(config: StringMap): Promise<PluginInfo> {
@@ -92,6 +96,7 @@ class NativeRuntime implements PluginRuntime {
       return toOutput(addon, answer);
     } catch (caught) {
       if (isPluginError(caught) && caught.code === 'AIGES_ABANDONED') {
+        this.#abandoned.add(call.tag, call.resourceIds);
         // The engine's clock may be a moment ahead of the signal's.
         throw call.signal.aborted ? call.signal.reason : new AigesError('timeout', { detail: caught.text });
       }
@@ -123,6 +128,25 @@ class NativeRuntime implements PluginRuntime {
       });
     } catch (caught) {
       forget();
+      throw toCallError(caught);
+    }
+  }
+
+  async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
+    const { addon, engine } = this.#running();
+    try {
+      await addon.loadResource(engine.engine, id, frames.map(toNativeFrame));
+    } catch (caught) {
+      throw toCallError(caught);
+    }
+  }
+
+  async unloadResource(id: number): Promise<void> {
+    await this.#abandoned.letGoOf(id, this.#running().addon);
+    const { addon, engine } = this.#running();
+    try {
+      await addon.unloadResource(engine.engine, id);
+    } catch (caught) {
       throw toCallError(caught);
     }
   }
@@ -165,7 +189,7 @@ class NativeRuntime implements PluginRuntime {
         lease: options.output === 'lease',
         leasedBytes: options.leasedBytes ?? 256 * mebibyte,
         abandoned: options.abandoned ?? 10_000,
-        tagGraceMs: options.tagGraceMs ?? 60_000,
+        tagGraceMs: options.tagGraceMs ?? tagGraceMs,
         streamResults: options.streamResults ?? 10_000,
         streamBytes: options.streamBytes ?? 256 * mebibyte,
         outputBytes: options.outputBytes ?? 1024 * mebibyte,

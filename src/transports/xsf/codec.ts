@@ -39,6 +39,7 @@ export interface ReplyEnvelope {
   readonly peerAddress: string;
   /** Set only for errors that send the client to another node. */
   readonly error: AigesError | null;
+  readonly param: StringMap;
 }
 
 export interface LoaderOutput {
@@ -145,6 +146,7 @@ export function encodeReply(envelope: ReplyEnvelope, output: LoaderOutput | null
   if (envelope.handle !== '') head.uint32(field(2, lengthDelimited)).string(envelope.handle);
   writeEntry(head, 3, 'PeerAddr', envelope.peerAddress);
   head.ldelim();
+  for (const [key, value] of envelope.param) writeEntry(head, 4, key, value);
   if (output === null) return [head.finish()];
 
   // A length stands before everything it counts, so the inner parts are laid out first.

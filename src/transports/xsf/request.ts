@@ -26,6 +26,8 @@ export interface Request {
 /** A reply, and what holds the memory behind its payloads. */
 export interface Answer {
   readonly output: LoaderOutput;
+  /** What stands beside the output. */
+  readonly param?: StringMap;
   readonly release?: () => void;
 }
 

@@ -1,6 +1,7 @@
 import type { Address } from '../../core/address.js';
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
+import { emptyMap } from '../../core/frame.js';
 import { aborted, openDeadline } from '../../engine/deadline.js';
 import type { Service } from '../../engine/service.js';
 import type { GrpcCall, GrpcServer, Reply } from '../grpc/server.js';
@@ -17,6 +18,7 @@ import { Handles } from './handles.js';
 import { OnceCall } from './once.js';
 import type { Postback } from './postback.js';
 import { type Answer, checkMeta, empty, hold, pluginParams, type Request } from './request.js';
+import { changeResource, isResourceOperation, namedResources } from './resources.js';
 import { envelopeError, failedOutput, malformedEnvelope, rateExceeded } from './status.js';
 import { endsSession, XsfStream } from './stream.js';
 
@@ -24,6 +26,8 @@ export interface XsfOptions extends Advertising {
   readonly service: Service;
   /** Names of headers that the plugin gets as parameters. */
   readonly headerPass: readonly string[];
+  /** Milliseconds that an operation on a resource may take where the client does not say. */
+  readonly resourceTimeoutMs: number;
   /** Milliseconds after which a stream is ended that neither its client nor the plugin has touched. */
   readonly ttlMs: number;
   /** Milliseconds between two looks for such streams. */
@@ -77,7 +81,8 @@ class XsfServer {
     const address = advertisedAddress(this.#options, call.local ?? { host: '', port: 0 });
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
-    const wait = Math.min(waitTime(envelope.param.get('waitTime')), call.deadline - performance.now());
+    const defaultMs = isResourceOperation(envelope.op) ? this.#options.resourceTimeoutMs : defaultWaitMs;
+    const wait = Math.min(waitTime(envelope.param.get('waitTime'), defaultMs), call.deadline - performance.now());
     const abort = new AbortController();
     const gone = [call.signal, this.#options.shutdown, abort.signal];
     const deadline = openDeadline(wait, () => new AigesError('timeout'), gone);
@@ -102,7 +107,7 @@ class XsfServer {
         deadline,
       };
       const answer = await this.#dispatch(request);
-      return reply(handle, address, answer.output, answer.release);
+      return reply(handle, address, answer.output, answer);
     } catch (caught) {
       const error = AigesError.from(caught);
       code = error.code;
@@ -121,10 +126,13 @@ class XsfServer {
       case 'AIExcp':
         return request.param.get('SeqNo') === '1' ? this.#create(request) : this.#continue(request);
       case 'AIDetect':
+        return empty(request.input.serviceId);
       case 'AIHotword':
       case 'AILoad':
-      case 'AIUnLoad':
-        return empty(request.input.serviceId);
+      case 'AIUnLoad': {
+        const { resources } = this.#options.service;
+        return resources === null ? empty(request.input.serviceId) : changeResource(resources, request);
+      }
       case 'AILBType':
         return this.#resize(request);
       default:
@@ -290,12 +298,12 @@ class XsfServer {
     }
   }
 
-  #pluginCall({ input, handle }: Request): Omit<Call, 'signal' | 'deadline'> {
+  #pluginCall({ input, handle, param }: Request): Omit<Call, 'signal' | 'deadline'> {
     return {
       sid: input.headers.get('sid') ?? '',
       tag: handle,
       params: pluginParams(input, this.#options.headerPass),
-      resourceIds: [],
+      resourceIds: this.#options.service.resources === null ? [] : namedResources({ input, param }),
       expect: input.expect,
     };
   }
@@ -318,17 +326,23 @@ function readLoaderInput(envelope: Envelope): LoaderInput {
   }
 }
 
-function reply(handle: string, address: Address, output: LoaderOutput | null, release?: () => void): Reply {
+function reply(
+  handle: string,
+  address: Address,
+  output: LoaderOutput | null,
+  { param = emptyMap, release }: Pick<Answer, 'param' | 'release'> = {},
+): Reply {
   const error = output?.error ?? null;
+  const peerAddress = `${address.host}:${address.port}`;
   const chunks = encodeReply(
-    { handle, peerAddress: `${address.host}:${address.port}`, error: error === null ? null : envelopeError(error) },
+    { handle, peerAddress, error: error === null ? null : envelopeError(error), param },
     output,
   );
   return release === undefined ? { chunks } : { chunks, release };
 }
 
 /** Milliseconds that the client waits for its answer. What is not a positive number gives up at once. */
-function waitTime(text: string | undefined): number {
-  if (text === undefined) return defaultWaitMs;
+function waitTime(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
   return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }

@@ -304,6 +304,7 @@ describe('defaults', () => {
         results: 10000,
         resultBytes: 268435456,
         outputBytes: 1073741824,
+        resources: 10000,
         leasedBytes: 268435456,
         threads: 12,
       },
@@ -335,6 +336,7 @@ describe('defaults', () => {
             abandon: 'release',
             tagGraceMs: 60_000,
           },
+          resources: false,
           pluginConfig: new Map(),
           maxConcurrent: 8,
           headerPass: ['sid'],
@@ -384,6 +386,7 @@ describe('values', () => {
       abandon = "hold"
       tagGrace = "2s"
       inputs = ["audio", "text"]
+      resources = true
       [fc]
       max = 3
       [http]
@@ -397,6 +400,7 @@ describe('values', () => {
       results = 5
       resultBytes = "1KiB"
       outputBytes = "2047MiB"
+      resources = 20
       [aiges]
       asyncMode = true
       [log]
@@ -418,6 +422,7 @@ describe('values', () => {
         drainTimeoutMs: 0,
         resize: false,
         abandoned: 10000,
+        resources: 20,
         leasedBytes: 1024,
         results: 5,
         resultBytes: 1024,
@@ -439,6 +444,7 @@ describe('values', () => {
             abandon: 'hold',
             tagGraceMs: 2000,
           },
+          resources: true,
           maxConcurrent: 3,
           inputs: ['audio', 'text'],
         },

@@ -4,8 +4,17 @@ import { AigesError } from '../../../src/core/errors.js';
 import { DataStatus, DataType, emptyMap, type Frame } from '../../../src/core/frame.js';
 import { Admission } from '../../../src/engine/admission.js';
 import type { Input } from '../../../src/engine/input.js';
+import type { Resources } from '../../../src/engine/resources.js';
 import { Service } from '../../../src/engine/service.js';
-import { FakeRuntime, FakeStream, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
+import {
+  type Answer,
+  FakeRuntime,
+  FakeStream,
+  gate,
+  prepare,
+  streams,
+  textFrame,
+} from '../../fixtures/fake-runtime.js';
 
 function callWith(changes: Partial<Call> = {}): Call {
   return {
@@ -28,8 +37,22 @@ class CountedInput implements Input {
   }
 }
 
-function serviceOn(runtime: FakeRuntime, limits = { permits: 1, queue: 1 }): Service {
-  return new Service({ name: 'test', runtime, admission: new Admission(limits), prepare, streams });
+function serviceOn(runtime: FakeRuntime, limits = { permits: 1, queue: 1 }, resources: number | null = null): Service {
+  return new Service({ name: 'test', runtime, admission: new Admission(limits), prepare, resources, streams });
+}
+
+const never = new AbortController().signal;
+
+async function serviceWithResources(
+  answer: Answer = () => [],
+): Promise<{ service: Service; runtime: FakeRuntime; resources: Resources }> {
+  const runtime = new FakeRuntime(answer);
+  runtime.takesResources = true;
+  const service = serviceOn(runtime, { permits: 1, queue: 1 }, 10);
+  await service.start(emptyMap);
+  const { resources } = service;
+  if (resources === null) throw new Error('the service offers no resources');
+  return { service, runtime, resources };
 }
 
 const result = { name: 'result', type: DataType.text, attributes: emptyMap };
@@ -158,6 +181,7 @@ describe('Service.once', () => {
       runtime,
       admission: new Admission({ permits: 1, queue: 0 }),
       prepare: () => [textFrame('in', 'fetched')],
+      resources: null,
       streams,
       record: (frames) => seen.push(...frames.map(({ key, data }) => `${key}=${Buffer.from(data).toString()}`)),
     });
@@ -190,6 +214,82 @@ describe('Service.once', () => {
     hold.open();
     await closed;
     expect(service.sessions).toBe(0);
+  });
+
+  it('does not start a call that names a resource which is not loaded, and frees permit and input', async () => {
+    const { service, runtime } = await serviceWithResources();
+    const input = new CountedInput();
+    await expect(service.once(callWith({ resourceIds: [5] }), input, 'reject')).rejects.toMatchObject({
+      code: 10009,
+      detail: 'resource 5 is not loaded',
+    });
+    expect(runtime.calls).toBe(0);
+    expect(input.released).toBe(1);
+    expect(service.load.running).toBe(0);
+  });
+
+  it('keeps a resource until the plugin has returned, also when the client has left', async () => {
+    const hold = gate<readonly Frame[]>();
+    const { service, runtime, resources } = await serviceWithResources(() => hold.promise);
+    await resources.load(5, new CountedInput(), never);
+    const client = new AbortController();
+    const call = service.once(callWith({ resourceIds: [5], signal: client.signal }), new CountedInput(), 'reject');
+    client.abort(new AigesError('timeout'));
+    await expect(call).rejects.toMatchObject({ kind: 'timeout' });
+    const unload = resources.unload(5, never);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(runtime.resources.has(5)).toBe(true);
+    hold.open([]);
+    await unload;
+    expect(runtime.resources.has(5)).toBe(false);
+  });
+
+  it('keeps a resource until the stream that uses it has been closed', async () => {
+    const { service, runtime, resources } = await serviceWithResources();
+    await resources.load(5, new CountedInput(), never);
+    expect(() => service.open(callWith({ resourceIds: [5, 6] }), 0)).toThrow(AigesError);
+    expect(service.load.running).toBe(0);
+    const session = service.open(callWith({ resourceIds: [5] }), 0);
+    const unload = resources.unload(5, never);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(runtime.streams).toHaveLength(1);
+    expect(runtime.resources.has(5)).toBe(true);
+    await session.close(new AigesError('releasedHandle'));
+    await unload;
+    expect(runtime.resources.has(5)).toBe(false);
+  });
+
+  it('offers no resources when the plugin takes none, or when clients are not to load any', async () => {
+    const runtime = new FakeRuntime(() => []);
+    const service = serviceOn(runtime);
+    runtime.takesResources = true;
+    await service.start(emptyMap);
+    expect(service.resources).toBeNull();
+    const other = serviceOn(new FakeRuntime(() => []), { permits: 1, queue: 1 }, 10);
+    await other.start(emptyMap);
+    expect(other.resources).toBeNull();
+  });
+
+  it('waits for operations on resources when it drains, and unloads the rest before the plugin ends', async () => {
+    const { service, runtime, resources } = await serviceWithResources();
+    await resources.load(1, new CountedInput(), never);
+    const loading = gate();
+    runtime.onLoad = () => loading.promise;
+    const load = resources.load(2, new CountedInput(), never);
+    await new Promise((resolve) => setImmediate(resolve));
+    let drained = false;
+    const drain = service.drain().then(() => (drained = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([drained, service.inside]).toEqual([false, 1]);
+    loading.open();
+    await Promise.all([load, drain]);
+    runtime.onUnload = (id) => {
+      expect(runtime.stopped).toBe(0);
+      if (id === 1) throw new AigesError('unloadFailed', { message: 'no;code=4', pluginCode: 4 });
+    };
+    expect(await service.stop()).toEqual([expect.objectContaining({ message: 'no;code=4' })]);
+    expect(runtime.stopped).toBe(1);
+    expect([...runtime.resources.keys()]).toEqual([1]);
   });
 
   it('takes nothing new while it drains', async () => {
@@ -247,6 +347,7 @@ describe('Service.checkInputs', () => {
       runtime,
       admission,
       prepare,
+      resources: null,
       streams: { ...streams, inputs: configured },
     });
     await service.start(emptyMap);
@@ -293,6 +394,7 @@ describe('Service.open', () => {
       runtime,
       admission: new Admission({ permits: 1, queue: 0 }),
       prepare,
+      resources: null,
       streams: { ...streams, inputs: configured },
     });
     await service.start(emptyMap);

@@ -37,6 +37,7 @@ function open(changes: Partial<SessionOptions> = {}): Session {
     },
     runtime,
     permit: admission.tryAcquire(),
+    use: () => Promise.resolve(null),
     firstNumber: 0,
     ...changes,
   });

@@ -80,6 +80,7 @@ async function serve(
     runtime,
     admission: new Admission({ permits, queue: 0 }),
     prepare,
+    resources: null,
     streams,
   });
   const shutdown = new AbortController();
@@ -112,6 +113,7 @@ async function serve(
     advertise: null,
     host: '127.0.0.1',
     ttlMs,
+    resourceTimeoutMs: 60_000,
     rollMs: 10,
     postback,
     rateLimit: null,

@@ -31,6 +31,7 @@ async function serve(
     runtime,
     admission: new Admission({ permits, queue: 0 }),
     prepare,
+    resources: null,
     streams: { ...streams, inputs },
   });
   const shutdown = new AbortController();
@@ -38,6 +39,7 @@ async function serve(
   serveXsf(server, {
     service,
     headerPass: ['sid'],
+    resourceTimeoutMs: 60_000,
     advertise: null,
     host: '127.0.0.1',
     ttlMs: 15_000,
