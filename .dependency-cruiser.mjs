@@ -25,6 +25,7 @@ export default {
     layer('config-imports-core', '^src/config/', '^src/(core|config)/'),
     layer('observability-imports-core', '^src/observability/', '^src/(core|observability)/'),
     layer('data-imports-core', '^src/data/', '^src/(core|data)/'),
+    layer('delivery-imports-core', '^src/delivery/', '^src/(core|delivery)/'),
     layer('engine-imports-core', '^src/engine/', '^src/(core|engine)/'),
     layer('sdk-imports-core', '^src/sdk/', '^src/(core|sdk)/'),
     layer('index-exports-the-sdk', '^src/index\\.ts$', '^src/(core|sdk)/'),
@@ -39,7 +40,7 @@ export default {
     layer(
       'host-builds-everything',
       '^src/host\\.ts$',
-      '^src/(core|config|data|engine|runtimes|transports|observability)/',
+      '^src/(core|config|data|delivery|engine|runtimes|transports|observability)/',
     ),
     layer('cli-imports-host', '^src/cli/', '^src/(cli|config|core|observability)/|^src/host\\.ts$'),
   ],

@@ -4,20 +4,26 @@ import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
-import type { Config, ServiceConfig } from './config/config.js';
+import type { Config, DeliveryConfig, ServiceConfig } from './config/config.js';
 import { type Address, formatAddress } from './core/address.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
 import { createDataSource, type DataSource, isRemote } from './data/data-source.js';
+import { InputStore } from './data/store-input.js';
+import { Delivery } from './delivery/delivery.js';
+import { connectRabbit } from './delivery/rabbitmq.js';
+import { TaskStatus } from './delivery/task-status.js';
 import { Admission } from './engine/admission.js';
 import { aborted } from './engine/deadline.js';
 import { RateLimit } from './engine/rate-limit.js';
 import { Service } from './engine/service.js';
 import type { Logger } from './observability/logger.js';
-import { loadRuntime } from './runtimes/load.js';
+import { Metrics } from './observability/metrics.js';
+import { bindToNode, counters, loadRuntime } from './runtimes/load.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
 import { createGrpcJsServer } from './transports/grpc/grpcjs.js';
 import { createHttpServer } from './transports/http/server.js';
+import { Postback } from './transports/xsf/postback.js';
 import { serveXsf } from './transports/xsf/server.js';
 import { serveToolbox } from './transports/xsf/toolbox.js';
 
@@ -66,21 +72,37 @@ const finiMs = 10_000;
 /** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
 export function createHost(config: Config, options: HostOptions): Host {
   const { log } = options;
+  const metrics =
+    config.metrics === null
+      ? null
+      : new Metrics({
+          ...config.metrics,
+          services: () => served.map(({ service: { name, load, sessions } }) => ({ name, ...load, sessions })),
+          counters: options.loadRuntime === undefined ? counters : null,
+        });
   const load =
     options.loadRuntime ??
-    (({ plugin }: ServiceConfig) =>
+    (({ name, plugin }: ServiceConfig) =>
       loadRuntime(plugin, {
         maxThreads: config.limits.threads,
         leasedBytes: config.limits.leasedBytes,
         abandoned: config.limits.abandoned,
-        onMeter: (tag, key, count) => {
-          log.info({ tag, key, count }, 'meter');
+        streamResults: config.limits.results,
+        streamBytes: config.limits.resultBytes,
+        outputBytes: config.limits.outputBytes,
+        onLog: (level, message, fields) => {
+          log[level]({ plugin: name, ...fields }, message);
         },
-        onTrace: (tag, key, value) => {
-          log.info({ tag, key, value }, 'trace');
+        onMeter: (tag, key, count, sid) => {
+          metrics?.meter(name, key, count);
+          log.info({ tag, sid: sid ?? undefined, key, count }, 'meter');
+        },
+        onTrace: (tag, key, value, sid) => {
+          log.info({ tag, sid: sid ?? undefined, key, value }, 'trace');
         },
       }));
   const data = openData(config);
+  const inputs = createInputStore(log);
   const served = config.services.map((serviceConfig) => ({
     config: serviceConfig,
     service: new Service({
@@ -88,8 +110,15 @@ export function createHost(config: Config, options: HostOptions): Host {
       runtime: load(serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
       prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, signal) : frames),
-      // Engines declare nothing yet: the inputs of a stream are those that were seen.
-      streams: { ...serviceConfig.streams, inputs: null },
+      resources: serviceConfig.resources ? config.limits.resources : null,
+      streams: { ...serviceConfig.streams, inputs: serviceConfig.inputs },
+      ...(serviceConfig.storeInput
+        ? {
+            record: (frames) => {
+              inputs.record(frames);
+            },
+          }
+        : {}),
     }),
   }));
   const [first] = served;
@@ -105,6 +134,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     log[level]({ ...context, code: error.code, detail: error.detail ?? undefined, err: error.cause }, error.message);
   };
 
+  const posting = config.delivery === null ? null : openDelivery(config.delivery, config.limits, log, onError);
   const grpc = createGrpcJsServer(config.grpc);
   const { rateLimit } = config.grpc;
   serveXsf(grpc, {
@@ -112,14 +142,21 @@ export function createHost(config: Config, options: HostOptions): Host {
     headerPass: first.config.headerPass,
     ttlMs: first.config.streams.ttlMs,
     rollMs: first.config.streams.rollMs,
+    resourceTimeoutMs: config.limits.onceTimeoutMs,
     resizable: config.limits.resize,
+    postback: posting?.postback ?? null,
     rateLimit: rateLimit === null ? null : new RateLimit(rateLimit.msPerCall, rateLimit.burst),
     advertise: config.grpc.advertise,
     host: config.grpc.host,
     shutdown: shutdown.signal,
+    ...(metrics === null ? {} : { onCall: () => metrics.call() }),
     onError,
   });
-  serveToolbox(grpc, { ready: () => ready, services: served.map(({ service }) => service.name) });
+  serveToolbox(grpc, {
+    ready: () => ready,
+    services: served.map(({ service }) => service.name),
+    metrics: metrics === null ? null : (unit) => metrics.text(unit),
+  });
   const health = new HealthImplementation({ '': 'NOT_SERVING', 'utils.XsfCall': 'NOT_SERVING' });
   const attach = acceptGrpcJsServices(grpc, closing.signal);
   health.addToServer(attach);
@@ -162,13 +199,27 @@ export function createHost(config: Config, options: HostOptions): Host {
     await Promise.all([grpc.drain(cut), http?.close()]);
   };
 
+  const end = async (service: Service): Promise<void> => {
+    for (const error of await service.stop()) {
+      log.warn({ service: service.name, code: error.code, err: error.cause }, error.message);
+    }
+  };
+
   return {
     async start() {
       const plugins: StartedService[] = [];
       try {
+        if (config.numaNode !== null) bindToNode(config.numaNode);
+        await posting?.delivery.start();
         for (const { service, config: serviceConfig } of served) {
           const plugin = await service.start(serviceConfig.pluginConfig);
           for (const warning of plugin.warnings) log.warn({ service: service.name }, warning);
+          if (serviceConfig.resources && !plugin.capabilities.resources) {
+            log.warn(
+              { service: service.name },
+              '[plugin].resources is true, but the plugin takes none (wrapperLoadRes, wrapperUnloadRes): loading does nothing; remove the key',
+            );
+          }
           const { name, version, route } = serviceConfig;
           plugins.push({ name, version, route, plugin });
         }
@@ -179,7 +230,8 @@ export function createHost(config: Config, options: HostOptions): Host {
       } catch (error) {
         await stopListening(AbortSignal.abort());
         data.close();
-        for (const { service } of served) await service.stop();
+        await posting?.close();
+        for (const { service } of served) await end(service);
         throw error;
       }
     },
@@ -190,7 +242,9 @@ export function createHost(config: Config, options: HostOptions): Host {
       const timeUp = setTimeout(() => {
         shutdown.abort(new AigesError('shuttingDown'));
       }, config.limits.drainTimeoutMs);
-      const idle = Promise.all(served.map(({ service }) => service.drain()));
+      const drained = Promise.all(served.map(({ service }) => service.drain()));
+      // A call that nobody waits for is over when its result has arrived.
+      const idle = drained.then(() => posting?.postback.idle());
       const cut = new AbortController();
       const stopped = stopListening(cut.signal);
       // Once no call is left, or none has time left, its answer has a moment to leave; silent connections have no more.
@@ -199,9 +253,11 @@ export function createHost(config: Config, options: HostOptions): Host {
       await within(lastWordsMs, Promise.all([idle, stopped]));
       cut.abort();
       await stopped;
-      const stuck = served.reduce((sum, { service }) => sum + service.load.running, 0);
+      await posting?.close();
+      const stuck = served.reduce((sum, { service }) => sum + service.inside, 0);
       data.close();
-      const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => service.stop()))));
+      await within(lastWordsMs, inputs.settled());
+      const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => end(service)))));
       return { stuck, ended };
     },
   };
@@ -218,12 +274,81 @@ async function within(ms: number, awaited: Promise<unknown>): Promise<boolean> {
   return came;
 }
 
+interface Posting {
+  readonly delivery: Delivery;
+  readonly postback: Postback;
+  /** What has not been delivered by now is given up. */
+  close(): Promise<void>;
+}
+
+function openDelivery(
+  { taskStatusUrl, ...config }: DeliveryConfig,
+  { onceTimeoutMs }: Config['limits'],
+  log: Logger,
+  onError: (error: AigesError, context: object) => void,
+): Posting {
+  const onWarning = (text: string): void => {
+    log.warn({ queue: config.queue }, text);
+  };
+  const delivery = new Delivery({
+    ...config,
+    connect: (signal) => connectRabbit({ ...config, onWarning }, signal),
+    onTrouble: (reason) => {
+      onWarning(reason.message);
+    },
+    onRestored: (waiting) => {
+      log.info({ queue: config.queue, waiting }, 'results are delivered again');
+    },
+  });
+  const tasks =
+    taskStatusUrl === null
+      ? null
+      : new TaskStatus({
+          url: taskStatusUrl,
+          onDegraded: (reason, taskId) => {
+            log.warn({ taskId, reason }, 'the status of a task is not kept');
+          },
+        });
+  const postback = new Postback({
+    outlet: delivery,
+    tasks,
+    onceTimeoutMs,
+    onError: (error, context) => {
+      onError(error, { op: 'async', ...context });
+    },
+    onUndelivered: (reason, { code, ...context }) => {
+      log.error(
+        { ...context, code, failed: delivery.counts.failed, reason: reason.message },
+        'a result was not delivered',
+      );
+    },
+  });
+  return {
+    delivery,
+    postback,
+    async close() {
+      tasks?.close();
+      await delivery.close();
+      // What is given up has its line in the log before the last one.
+      await postback.idle();
+    },
+  };
+}
+
 function openData(config: Config): DataSource {
   try {
     return createDataSource(config.data);
   } catch (error) {
     throw new AigesError('initFailed', { message: `[data].allow: ${(error as Error).message}`, cause: error });
   }
+}
+
+/** Inputs go to the working directory, as in the original. */
+function createInputStore(log: Logger): InputStore {
+  const warn = (name: string, why: string): void => {
+    log.warn({ name, why }, 'input not stored');
+  };
+  return new InputStore({ folder: '.', warn });
 }
 
 function describedServices(): ReflectionService {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "affinity_wrap.h"
 #include "callback_registry.h"
 #include "engine_wrap.h"
 #include "js_thread.h"
@@ -10,6 +11,7 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   aiges::JsThread::Create(env);
+  aiges::ExportAffinity(env, exports);
   aiges::ExportEngine(env, exports);
   aiges::ExportLoans(env, exports);
   aiges::ExportStream(env, exports);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -105,12 +107,12 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   EngineUse use = std::move(UseOf(handle, env));
   handle.use.reset();
   const auto js = JsThread::Of(env);
-  auto pending = MakePromise<std::monostate>(js, env, [](Napi::Env env, std::monostate) { return env.Undefined(); });
+  auto pending = MakePromise<std::monostate>(js, env, Nothing);
   EngineRegistry::Process().Close(
       std::move(use), [js, records = handle.records, settle = std::move(pending.settle)](Status status) mutable {
         // The last records come before the news that there are no more, whatever wrapperFini returned.
         js->Post([records](Napi::Env env) { records->Close(env); });
-        settle(status.ok() ? Result<std::monostate>(std::monostate{}) : Result<std::monostate>(std::move(status)));
+        settle(Settled(std::move(status)));
       });
   return pending.promise;
 }
@@ -160,9 +162,55 @@ Napi::Value Call(const Napi::CallbackInfo& info) {
   return pending.promise;
 }
 
+// Not ReadIds: an id that does not fit names no resource, and must not become another one's.
+unsigned int ReadId(const Napi::Value& value) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0 && number <= std::numeric_limits<unsigned int>::max()) || number != std::floor(number)) {
+    throw Napi::TypeError::New(value.Env(), "expected an unsigned 32-bit number for id");
+  }
+  return static_cast<unsigned int>(number);
+}
+
+// loadResource(engine, id, frames)
+Napi::Value LoadResource(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto js = JsThread::Of(env);
+  EngineHandle& handle = HandleOf(info[0]);
+  EngineUse& use = UseOf(handle, env);
+  DataListBuilder content(handle.options.empty_list, handle.options.input_mode);
+  const unsigned int id = ReadId(info[1]);
+  const std::vector<Napi::Value> borrowed = AddFrames(info[2], content);
+  Resource resource(id, std::move(content));
+  if (!borrowed.empty()) {
+    resource.pins = PinAll(*js, env, borrowed);
+    resource.inside = js->EnterEngine();
+  }
+  auto pending = MakePromise<std::monostate>(js, env, Nothing);
+  use->LoadResource(std::move(resource), [settle = std::move(pending.settle)](Status status) mutable {
+    settle(Settled(std::move(status)));
+  });
+  return pending.promise;
+}
+
+// unloadResource(engine, id)
+Napi::Value UnloadResource(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  EngineUse& use = UseOf(HandleOf(info[0]), env);
+  const unsigned int id = ReadId(info[1]);
+  auto pending = MakePromise<std::monostate>(JsThread::Of(env), env, Nothing);
+  use->UnloadResource(
+      id, [settle = std::move(pending.settle)](Status status) mutable { settle(Settled(std::move(status))); });
+  return pending.promise;
+}
+
 // abandon(tag)
 Napi::Value Abandon(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), CallbackRegistry::Process().Abandon(ReadKey(info[0], "tag")));
+}
+
+// known(tag)
+Napi::Value Known(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), CallbackRegistry::Process().Knows(ReadKey(info[0], "tag")));
 }
 
 // sweep()
@@ -215,7 +263,10 @@ void ExportEngine(Napi::Env env, Napi::Object exports) {
   exports.Set("close", Napi::Function::New<Close>(env, "close"));
   exports.Set("exec", Napi::Function::New<Call<&Engine::Exec>>(env, "exec"));
   exports.Set("execAsync", Napi::Function::New<Call<&Engine::ExecAsync>>(env, "execAsync"));
+  exports.Set("loadResource", Napi::Function::New<LoadResource>(env, "loadResource"));
+  exports.Set("unloadResource", Napi::Function::New<UnloadResource>(env, "unloadResource"));
   exports.Set("abandon", Napi::Function::New<Abandon>(env, "abandon"));
+  exports.Set("known", Napi::Function::New<Known>(env, "known"));
   exports.Set("sweep", Napi::Function::New<Sweep>(env, "sweep"));
   exports.Set("release", Napi::Function::New<Release>(env, "release"));
   exports.Set("records", Napi::Function::New<Records>(env, "records"));

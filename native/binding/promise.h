@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <utility>
+#include <variant>
 
 #include "errors.h"
 #include "js_thread.h"
@@ -40,5 +41,11 @@ PendingPromise<T> MakePromise(const std::shared_ptr<JsThread>& js, Napi::Env env
                 });
           }};
 }
+
+// For calls that end without a value.
+inline Result<std::monostate> Settled(Status status) {
+  return status.ok() ? Result<std::monostate>(std::monostate{}) : Result<std::monostate>(std::move(status));
+}
+inline Napi::Value Nothing(Napi::Env env, std::monostate) { return env.Undefined(); }
 
 }  // namespace aiges

@@ -50,12 +50,6 @@ StreamPtr StreamOf(const StreamHandle& handle, Napi::Env env) {
   return handle.stream;
 }
 
-Result<std::monostate> Settled(Status status) {
-  return status.ok() ? Result<std::monostate>(std::monostate{}) : Result<std::monostate>(std::move(status));
-}
-
-Napi::Value Nothing(Napi::Env env, std::monostate) { return env.Undefined(); }
-
 // openStream(engine, tag, params, resourceIds, async)
 Napi::Value OpenStream(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

@@ -179,6 +179,11 @@ int CallbackRegistry::DeliverToStream(const EntryPtr& entry, const DataList* lis
   return -1;
 }
 
+bool CallbackRegistry::Knows(std::string_view tag) {
+  std::lock_guard lock(mutex_);
+  return table_.contains(tag);
+}
+
 bool CallbackRegistry::Abandon(std::string_view tag) {
   Ended ended;
   {

@@ -83,6 +83,9 @@ class CallbackRegistry {
   // The engine calls back. 0 delivered, -1 nobody waits.
   int Deliver(const char* tag, const DataList* list, int ret);
 
+  // Whether a callback with this tag may still come.
+  bool Knows(std::string_view tag);
+
   // Nobody waits for this one-shot call any more: it ends with kAbandoned, its tag stays as a tombstone. False when
   // there was nothing to wait for.
   bool Abandon(std::string_view tag);

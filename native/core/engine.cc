@@ -220,6 +220,57 @@ void Engine::Finalize(Result<CallbackRegistry::Delivery> result, Done done) {
   if (!accepted) (*shared_done)(Status{Code::kCallbackError, "wrapperCallback", delivery.ret, ""});
 }
 
+void Engine::LoadResource(Resource resource, Ended ended) {
+  if (!api_.Has(Group::kResources)) return ended(Lacks(path(), "wrapperLoadRes"));
+  struct Job {
+    std::optional<Resource> resource;
+    Ended ended;
+  };
+  auto job = std::make_shared<Job>(Job{std::move(resource), std::move(ended)});
+  const bool accepted = executor_->Submit([self = shared_from_this(), job] {
+    Status status = NoMemory("wrapperLoadRes");
+    try {
+      status = self->RunLoad(*job->resource);
+    } catch (...) {
+      // Only the loader's own code can get here, and it throws for one reason: `status` says it.
+    }
+    job->resource.reset();
+    job->ended(std::move(status));
+  });
+  if (!accepted) job->ended(NoThread("wrapperLoadRes"));
+}
+
+Status Engine::RunLoad(Resource& resource) {
+  resource.content.Seal();
+  int code = 0;
+  Status status = Guarded("wrapperLoadRes", [&] { code = api_.load_res(resource.content.data(), resource.id); });
+  resource.inside.reset();
+  if (status.ok() && code != 0) return Failure(Code::kPluginError, "wrapperLoadRes", code);
+  return status;
+}
+
+void Engine::UnloadResource(unsigned int id, Ended ended) {
+  if (!api_.Has(Group::kResources)) return ended(Lacks(path(), "wrapperUnloadRes"));
+  auto shared_ended = std::make_shared<Ended>(std::move(ended));
+  const bool accepted = executor_->Submit([self = shared_from_this(), shared_ended, id] {
+    Status status = NoMemory("wrapperUnloadRes");
+    try {
+      status = self->RunUnload(id);
+    } catch (...) {
+      // As above.
+    }
+    (*shared_ended)(std::move(status));
+  });
+  if (!accepted) (*shared_ended)(NoThread("wrapperUnloadRes"));
+}
+
+Status Engine::RunUnload(unsigned int id) {
+  int code = 0;
+  Status status = Guarded("wrapperUnloadRes", [&] { code = api_.unload_res(id); });
+  if (status.ok() && code != 0) return Failure(Code::kPluginError, "wrapperUnloadRes", code);
+  return status;
+}
+
 Status Engine::Failure(Code code, const char* op, int plugin_code) {
   Status status{code, op, plugin_code, {}};
   Guarded("wrapperError", [&] { status.text = api_.ErrorText(plugin_code); });

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "callback_registry.h"
@@ -51,9 +52,20 @@ struct Request {
   std::shared_ptr<void> inside;
 };
 
+// Content for wrapperLoadRes.
+struct Resource {
+  Resource(unsigned int i, DataListBuilder c) : id(i), content(std::move(c)) {}
+
+  unsigned int id;
+  DataListBuilder content;       // without params
+  std::shared_ptr<void> pins;    // keeps borrowed payloads alive; dropped when wrapperLoadRes has returned
+  std::shared_ptr<void> inside;  // dropped at the same time, before everything else
+};
+
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   using Done = UniqueFunction<void(Result<OwnedFrames>)>;
+  using Ended = UniqueFunction<void(Status)>;
 
   // Loads and initialises, on the calling thread, which is one of the executor's. An engine whose wrapperInit failed
   // gets no wrapperFini.
@@ -82,6 +94,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // abandoned. `done` is called once, on any thread.
   void ExecAsync(Request request, Done done);
 
+  // wrapperLoadRes and wrapperUnloadRes on an executor thread. Which ids there are, and that calls about one of them
+  // take turns, is the caller's business. `ended` is called once, there or, when it does not come to that, at once.
+  void LoadResource(Resource resource, Ended ended);
+  void UnloadResource(unsigned int id, Ended ended);
+
  private:
   Engine(SharedLibrary library, WrapperApi api, std::shared_ptr<Executor> executor)
       : library_(std::move(library)), api_(std::move(api)), executor_(std::move(executor)) {}
@@ -90,6 +107,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<OwnedFrames> TakeOutput(std::unique_ptr<Request>& request, pDataList head);
   void Free(const std::string& tag, pDataList head);
   void RunExecAsync(Request& request, const CallbackRegistry::EntryPtr& entry);
+  Status RunLoad(Resource& resource);
+  Status RunUnload(unsigned int id);
   void Finalize(Result<CallbackRegistry::Delivery> result, Done done);
 
   SharedLibrary library_;

@@ -4,7 +4,8 @@ import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/config.js';
 import { formatAddress } from '../core/address.js';
 import { createHost, type Drained, type Host, type Started } from '../host.js';
-import { createLogger } from '../observability/logger.js';
+import { openLog } from '../observability/logger.js';
+import { createRecording } from './recording.js';
 import { version } from './version.js';
 
 export interface ServeOptions {
@@ -35,30 +36,47 @@ export async function serve(options: ServeOptions): Promise<Started> {
   setLogVerbosity(logVerbosity.NONE);
   // Whoever read our output may be gone: no reason to lose the calls that are running.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const record = createRecording('.', warn);
+  record('xsf_initializing');
   const { config, warnings } = loadConfig({
     path: options.config ?? null,
     ...(options.service === undefined ? {} : { section: options.service }),
     env: process.env,
     overrides: options.set,
   });
-  for (const warning of warnings) process.stderr.write(`aiges-ts: warning: ${warning}\n`);
+  for (const warning of warnings) warn(warning);
 
-  const host = createHost(config, { log: createLogger(config.log.level) });
-  // From here on a signal must find its handler: an engine may take minutes to load.
-  const stopped = stopOnSignal(host);
-  const started = await host.start();
-  process.stdout.write(banner(config, started));
-  stopped.arm();
-  return started;
+  const opened = await openLog(config.log, warn);
+  const closeLog = (): Promise<void> => opened.close();
+  try {
+    const host = createHost(config, { log: opened.log });
+    record('user_initializing');
+    // From here on a signal must find its handler: an engine may take minutes to load.
+    const stopped = stopOnSignal(host, closeLog);
+    const started = await host.start();
+    record('xsf_done');
+    process.stdout.write(banner(config, started));
+    stopped.arm();
+    return started;
+  } catch (error) {
+    if (config.log.file !== null) opened.log.error({ err: error }, 'not started');
+    await closeLog();
+    throw error;
+  }
+}
+
+function warn(text: string): void {
+  process.stderr.write(`aiges-ts: warning: ${text}\n`);
 }
 
 /** The first signal drains, the second ends at once. */
-function stopOnSignal(host: Host): { arm(): void } {
+function stopOnSignal(host: Host, closeLog: () => Promise<void>): { arm(): void } {
   let armed = false;
   let signalled: NodeJS.Signals | null = null;
   const drain = (signal: NodeJS.Signals): void => {
     process.stderr.write(`aiges-ts: ${signal}: finishing running calls; a second signal ends at once\n`);
-    host.drain().then(finish, (error: unknown) => {
+    const drained = host.drain().finally(closeLog);
+    drained.then(finish, (error: unknown) => {
       process.stderr.write(`aiges-ts: ${error instanceof Error ? error.message : String(error)}\n`);
       process.exit(1);
     });

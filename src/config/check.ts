@@ -52,6 +52,7 @@ function checkKeys(section: Section, tables: Tables, settings: Settings, report:
     } else if (spec.class === 'live') {
       const value = spec.kind.read(entry);
       if (value instanceof Refusal && spec.tolerant === true) {
+        if (isInert(spec, entry.value)) continue;
         report.warn(entry.where, `${value.reason}; the default is used, ${spec.kind.show(spec.default)}`);
       } else if (value instanceof Refusal) report.fault(entry.where, value.reason);
       else settings.set(spec, value, entry.where);

@@ -10,7 +10,13 @@ export interface Config {
   readonly http: HttpConfig | null;
   readonly limits: LimitsConfig;
   readonly data: DataConfig;
+  /** `null`: none, and requests that ask for it are refused. */
+  readonly delivery: DeliveryConfig | null;
   readonly log: LogConfig;
+  /** `null`: off. */
+  readonly metrics: MetricsConfig | null;
+  /** NUMA node whose CPUs the process keeps to; `null` for all of them. */
+  readonly numaNode: number | null;
   /** Exactly one for now. */
   readonly services: readonly ServiceConfig[];
 }
@@ -45,6 +51,13 @@ export interface LimitsConfig {
   readonly leasedBytes: number;
   /** Given up asynchronous calls that are remembered. */
   readonly abandoned: number;
+  /** Results of callbacks that may wait in one stream, and their bytes. */
+  readonly results: number;
+  readonly resultBytes: number;
+  /** What an engine may claim for one answer. */
+  readonly outputBytes: number;
+  /** Personalised resources that may be loaded at the same time. */
+  readonly resources: number;
   /** Never 0: derived from the services' permits when the file leaves it open. */
   readonly threads: number;
 }
@@ -61,8 +74,44 @@ export interface DataConfig {
   readonly parallel: number;
 }
 
+/** Results that travel through a message queue. */
+export interface DeliveryConfig {
+  /** `amqp://host:port/vhost` or `amqps://…`, without user and password. */
+  readonly url: string;
+  readonly user: string | null;
+  readonly password: string | null;
+  readonly queue: string;
+  /** How often a result is sent that the server does not take. */
+  readonly attempts: number;
+  /** Results, and bytes of them, that may wait. */
+  readonly waiting: number;
+  readonly waitingBytes: number;
+  /** Of the service that keeps the status of tasks; `null`: nobody keeps it. */
+  readonly taskStatusUrl: string | null;
+}
+
 export interface LogConfig {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** `null`: standard error. */
+  readonly file: LogFileConfig | null;
+}
+
+export interface LogFileConfig {
+  readonly path: string;
+  /** Size at which the file is rotated; `null` for never. */
+  readonly maxBytes: number | null;
+  /** Rotated files that are kept; `null` for all. */
+  readonly keep: number | null;
+  /** Age at which rotated files go; `null` for never. */
+  readonly maxAgeMs: number | null;
+}
+
+export interface MetricsConfig {
+  /** On every metric. */
+  readonly labels: { readonly sub: string; readonly name: string; readonly idc: string; readonly cs: string };
+  /** Delays are told over this many slices of this length. */
+  readonly slices: number;
+  readonly sliceMs: number;
 }
 
 export interface ServiceConfig {
@@ -71,13 +120,19 @@ export interface ServiceConfig {
   /** The HTTP route, such as `/v1/private/svcName`. */
   readonly route: string;
   readonly version: string;
-  readonly plugin: NativePluginConfig;
+  readonly plugin: NativePluginConfig | NodePluginConfig;
+  /** Whether clients may load personalised resources into the plugin. */
+  readonly resources: boolean;
   /** What `wrapperInit` gets. */
   readonly pluginConfig: StringMap;
   readonly maxConcurrent: number;
   /** Names of request headers that are copied into the parameters; `sid` is always one of them. */
   readonly headerPass: readonly string[];
   readonly streams: StreamsConfig;
+  /** Whether the input of one-shot requests goes to files in the working directory. */
+  readonly storeInput: boolean;
+  /** Names of the service's inputs; `null`: nobody has said. */
+  readonly inputs: readonly string[] | null;
 }
 
 export interface StreamsConfig {
@@ -101,6 +156,21 @@ export interface NativePluginConfig {
   readonly output: 'copy' | 'lease';
   readonly emptyList: 'sentinel' | 'null';
   readonly abandon: 'release' | 'hold';
+  /** How long the tag of a stream outlives it when its final callback has not come. */
+  readonly tagGraceMs: number;
+}
+
+/** A wrapper in TypeScript or JavaScript. */
+export interface NodePluginConfig {
+  readonly kind: 'node';
+  /** Absolute, or relative to the working directory, as given. */
+  readonly path: string;
+  /** Threads, each with an instance of its own. */
+  readonly instances: number;
+  /** How long a thread may go on with a call that nobody waits for. */
+  readonly execLimitMs: number;
+  /** Most memory for the objects of one thread; null leaves it to Node. */
+  readonly heapMiB: number | null;
 }
 
 /** A config and what its owner should hear about it. */

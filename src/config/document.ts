@@ -89,6 +89,8 @@ function describeSyntaxError(source: string, text: string, error: unknown): Conf
   if (!(error instanceof TomlError)) return new ConfigError([`${source}: cannot be read as TOML`], { cause: error });
   const reason = (error.message.split('\n')[0] ?? '').replace('Invalid TOML document: ', '');
   const line = (text.split(/\r?\n/)[error.line - 1] ?? '').trim();
+  // A password that lacks its quote is not to end up in a log.
+  if (/^["']?rabPass\b/i.test(line)) return new ConfigError([`${source}:${error.line}:${error.column}: ${reason}`]);
   const shown = line.length > 100 ? `${line.slice(0, 100)}…` : line;
   return new ConfigError([`${source}:${error.line}:${error.column}: ${reason}: ${shown}`], { cause: error });
 }

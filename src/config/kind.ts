@@ -153,6 +153,43 @@ export function text(shape: Shape = anyText): Kind<string> {
   };
 }
 
+/** Text that no message repeats. */
+export function secret(): Kind<string> {
+  return {
+    name: 'string',
+    read(found) {
+      const value = readText(found.value);
+      if (value !== null && !value.includes('\0')) return value;
+      return new Refusal(`expected text but found ${value === null ? describeType(found.value) : 'a NUL in it'}`);
+    },
+    show: () => '"…"',
+  };
+}
+
+/** An address with one of these schemes and a host, and without user and password: those have keys of their own, or none. */
+export function url(schemes: readonly string[], sample: string): Kind<string | null> {
+  return {
+    name: 'URL',
+    read(found) {
+      const value = readText(found.value)?.trim() ?? null;
+      // Files of the original say "" for "none".
+      if (value === '') return null;
+      // What comes before an @ may be a password.
+      if (value?.includes('@') === true)
+        return new Refusal(`expected a URL without user and password such as "${sample}"`);
+      if (value !== null && URL.canParse(value)) {
+        const { protocol, hostname, hash } = new URL(value);
+        if (schemes.includes(protocol.slice(0, -1)) && hostname !== '' && hash === '') return value;
+      }
+      return expected(
+        `a URL such as "${sample}" that begins with ${schemes.map((each) => `${each}://`).join(' or ')}`,
+        found,
+      );
+    },
+    show: (value) => JSON.stringify(value ?? ''),
+  };
+}
+
 interface ChoiceOptions<T> {
   /** Other spellings. */
   readonly aliases?: Readonly<Record<string, T>>;

@@ -1,6 +1,8 @@
 import type { Config, LoadedConfig } from './config.js';
 import { checkDocument } from './check.js';
 import { flatten, readDocument } from './document.js';
+import { buildLog, buildMetrics, chooseNumaNode } from './observing.js';
+import { buildDelivery } from './delivery.js';
 import { applyEnvironment, applyOverrides } from './overrides.js';
 import type { Plan, Surroundings } from './plan.js';
 import { Report } from './report.js';
@@ -46,6 +48,10 @@ function build(plan: Plan): Config {
       drainTimeoutMs: settings.get(keys.drainTimeout),
       resize: settings.get(keys.resize),
       abandoned: settings.get(keys.abandoned),
+      results: settings.get(keys.results),
+      resultBytes: settings.get(keys.resultBytes),
+      outputBytes: settings.get(keys.outputBytes),
+      resources: settings.get(keys.resources),
       leasedBytes: settings.get(keys.leasedBytes),
       threads: chooseThreads(plan, service.maxConcurrent),
     },
@@ -58,7 +64,10 @@ function build(plan: Plan): Config {
       maxRedirects: settings.get(schema.data.keys.maxRedirects),
       parallel: settings.get(schema.data.keys.parallel),
     },
-    log: { level: settings.get(schema.log.keys.level) },
+    log: buildLog(plan),
+    metrics: buildMetrics(plan),
+    numaNode: chooseNumaNode(plan),
+    delivery: buildDelivery(plan),
     services: [service],
   });
 }

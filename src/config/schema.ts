@@ -1,5 +1,19 @@
 import { dead, type Key, later, live, platform, table, type Table } from './key.js';
-import { boolean, choice, dialable, duration, host, integer, list, listener, mebibytes, size, text } from './kind.js';
+import {
+  boolean,
+  choice,
+  dialable,
+  duration,
+  host,
+  integer,
+  list,
+  listener,
+  mebibytes,
+  secret,
+  size,
+  text,
+  url,
+} from './kind.js';
 import { MiB } from './units.js';
 
 /** The service section of a file that does not name another. */
@@ -33,6 +47,10 @@ function early(): Key<null> {
   return dead('A key of early releases.', { note: 'of an early release, ignored; remove it' });
 }
 
+const selfSized = 'has no effect: buffers of connections size themselves';
+
+const background = 'has no effect: lines are written in the background, as soon as the disk takes them';
+
 const switched = { able: platform('0 says that the table is not used.') };
 
 /** Every key. Defaults, checks, warnings, the default file and the reference all come from here. */
@@ -64,8 +82,8 @@ export const schema = {
       maxsend: live(mebibytes({ min: 1, max: 2047 }), 4 * MiB, 'Largest message sent.'),
       reuseport: later(integer(onOff), 0, 'Share the port between processes.', { inert: [0] }),
       grpctimeout: later(integer({ ...count, unit: 's' }), 120, 'Time for the handshake of a connection.'),
-      'conn-rbuf': later(integer({ ...count, unit: 'MiB' }), 0, 'Read buffer of a connection.', { inert: [0] }),
-      'conn-wbuf': later(integer({ ...count, unit: 'MiB' }), 2, 'Write buffer of a connection.', { inert: [2] }),
+      'conn-rbuf': dead('Read buffer of a connection.', { inert: [0], note: selfSized }),
+      'conn-wbuf': dead('Write buffer of a connection.', { inert: [2], note: selfSized }),
       rate: live(integer({ ...count, unit: 'ms' }), 0, 'Rate limit of gRPC calls: time per call. 0 for no limit.'),
       burst: live(integer(count), 0, 'Rate limit of gRPC calls: how many may come at once after a pause.'),
       http_listen: dead('Was never read in this table.', {
@@ -83,20 +101,36 @@ export const schema = {
   ),
   plugin: table('plugin', 'What is served.', {
     kind: live(
-      choice(['native'], {
+      choice(['native', 'node'], {
         refused: {
-          node: 'TypeScript plugins come with a later version; this one serves C engines (kind = "native")',
-          python: 'Python plugins come with a later version; this one serves C engines (kind = "native")',
+          python: 'Python plugins come with a later version; this one serves C engines and TypeScript',
         },
       }),
-      'native',
-      'Kind of plugin: "native" is a C engine, a shared library with the wrapper functions.',
+      null,
+      'Kind of plugin: "native" is a C engine, a shared library with the wrapper functions; "node" is a wrapper in TypeScript or JavaScript (docs/authoring.md).',
+      { defaultText: 'from the ending of path', sample: '"native"' },
     ),
     path: live(
-      text({ name: 'path', expected: 'the path of a shared library', accepts: (s) => s.trim() !== '' }),
+      text({ name: 'path', expected: 'the path of a plugin', accepts: (s) => s.trim() !== '' }),
       './libwrapper.so',
-      'The library. A relative path starts at the working directory.',
+      'The library, or the module that exports the wrapper. A relative path starts at the working directory.',
       { active: true },
+    ),
+    instances: live(
+      integer({ min: 1, max: 256 }),
+      1,
+      'Threads that run a wrapper, each with an instance of its own. For kind = "node".',
+    ),
+    execLimit: live(
+      duration({ min: 0, max: day }),
+      5_000,
+      'When nobody waits for a call of a wrapper any more, how long its thread may go on with it before it is replaced.',
+    ),
+    heap: live(
+      integer({ min: 8, max: 1_048_576, unit: 'MiB' }),
+      null,
+      'Most memory for the objects of one thread of a wrapper; a thread that needs more is replaced. Buffers do not count.',
+      { defaultText: 'left to Node.js', sample: '512' },
     ),
     service: live(
       text({ name: 'name', ...segment }),
@@ -133,6 +167,22 @@ export const schema = {
       'release',
       'When an asynchronous engine lets a deadline pass: "release" frees its place at the deadline, "hold" when it calls back.',
     ),
+    tagGrace: live(
+      duration({ min: 0, max: day }),
+      60_000,
+      'How long the handle of a stream that ended before the final callback of an asynchronous engine is refused, so that a late callback meets no other stream.',
+    ),
+    inputs: live(
+      list(),
+      [],
+      'Names of the inputs of the service. The input of a stream has ended when each of them has; a packet with another one is refused. Without names those that were seen count.',
+      { sample: '["audio", "text"]' },
+    ),
+    resources: live(
+      boolean(),
+      false,
+      'Let clients load personalised resources (AILoad, AIUnLoad, AIHotword) and name them in calls (psrIds). Off, these operations do nothing.',
+    ),
   }),
   wrapper: table(
     'wrapper',
@@ -165,7 +215,7 @@ export const schema = {
       'Idle time after which a stream session ends. Requests of its client and results of the engine count as activity.',
     ),
     roll: live(integer({ min: 1, max: longest, unit: 'ms' }), 5000, 'Interval of the search for idle stream sessions.'),
-    best: later(integer(count), null, 'Best number of sessions, for load reports.', { defaultText: 'fc.max' }),
+    best: platform('Best number of sessions, for load reports.'),
     strategy: platform('Load report.'),
     wave: platform('Load report.'),
     report: platform('Load report.'),
@@ -222,6 +272,26 @@ export const schema = {
       10_000,
       'Calls that were given up before an asynchronous engine called back, and whose handles are refused until it does. Beyond it the oldest are forgotten.',
     ),
+    results: live(
+      integer({ min: 1, max: 10_000_000 }),
+      10_000,
+      'Results of an asynchronous engine that may wait in one stream because its client takes none. One more and the stream fails.',
+    ),
+    resultBytes: live(
+      size({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      256 * MiB,
+      'Bytes of such results in one stream. More and the stream fails.',
+    ),
+    outputBytes: live(
+      size({ min: 1, max: 2047 * MiB }),
+      1024 * MiB,
+      'Largest answer taken from an engine: one that claims more is taken for a mistake of the engine and fails.',
+    ),
+    resources: live(
+      integer({ min: 1, max: 10_000_000 }),
+      10_000,
+      'Personalised resources that may be loaded at the same time, for [plugin].resources = true.',
+    ),
     threads: live(
       integer({ min: 0, max: 65536 }),
       0,
@@ -252,15 +322,27 @@ export const schema = {
       'Least level that is written. "none" of older files means "silent".',
       { active: true },
     ),
-    file: later(text(), 'xrpcs.log', 'Log file.'),
-    size: later(integer({ ...count, unit: 'MB' }), 10, 'Size at which the file is rotated.'),
-    count: later(integer(count), 10, 'Rotated files that are kept.'),
-    die: later(integer({ ...count, unit: 'days' }), 10, 'Age at which rotated files go.'),
-    async: later(integer(onOff), 1, 'Write from a queue.'),
-    cache: later(integer({ min: -1, max: longest }), -1, 'Length of the queue; -1 for no limit.'),
-    batch: later(integer(count), 16384, 'Lines per write.'),
-    caller: later(integer(onOff), 0, 'Name the line of code.', { inert: [0] }),
-    wash: later(integer({ ...count, unit: 's' }), 60, 'Interval of writes.'),
+    file: live(
+      text(),
+      '',
+      'Log file; directories are created. Without one the log goes to standard error. docs/observability.md',
+      { defaultText: 'none', sample: '"./log/aiges.log"' },
+    ),
+    size: live(integer({ ...count, unit: 'MiB' }), 10, 'Size at which the file is rotated; 0 for never.'),
+    count: live(integer(count), 10, 'Rotated files that are kept; 0 for all.'),
+    die: live(
+      integer({ min: 0, max: 36_500, unit: 'days' }),
+      10,
+      'Age at which rotated files are deleted; 0 for never.',
+    ),
+    async: dead('Write from a queue.', { note: background }),
+    cache: dead('Length of the queue.', { note: background }),
+    batch: dead('Lines per write.', { note: background }),
+    wash: dead('Interval of writes.', { note: background }),
+    caller: dead('Name the line of code.', {
+      inert: [0],
+      note: 'has no effect: lines name what happened, with its code and its cause',
+    }),
   }),
   aiges: table('aiges', 'General settings of the original.', {
     asyncMode: live(
@@ -291,8 +373,13 @@ export const schema = {
       { tolerant: true },
     ),
     httpRetry: live(integer({ min: 1, max: 100 }), 1, 'Attempts to fetch input that lies elsewhere.'),
-    storageData: later(boolean(), false, 'Store the input of requests.', { inert: [false] }),
-    gray: later(boolean(), false, 'Metric label.', { inert: [false] }),
+    storageData: live(
+      boolean(),
+      false,
+      'Store the input of one-shot requests: one file per payload in the working directory, named after the payload. For debugging: docs/observability.md',
+      { tolerant: true, inert: [0] },
+    ),
+    gray: platform('Label of a metric of the platform.', { inert: [false] }),
     sessMode: later(boolean(), false, 'Serve streams over WebSocket instead of single HTTP requests.', {
       inert: [false],
     }),
@@ -317,34 +404,69 @@ export const schema = {
   dataProcess: table('dataProcess', 'Audio conversion, which never worked.', {
     rsable: dead('Was read and not used.'),
   }),
-  downAsync: table('downAsync', 'Delivery of results through a message queue.', {
-    rabHost: later(text(), null, 'Message queue server.', { defaultText: 'none' }),
-    rabUser: later(text(), null, 'Its user.', { defaultText: 'none' }),
-    rabPass: later(text(), null, 'Its password.', { defaultText: 'none' }),
-    rabQueue: later(text(), null, 'Queue.', { defaultText: 'none' }),
-    retry: later(integer(count), 3, 'Attempts.'),
-    nrtDBUrl: later(text(), null, 'Task status service.', { defaultText: 'none' }),
-  }),
-  metrics: table(
-    'metrics',
-    'Metrics.',
+  downAsync: table(
+    'downAsync',
+    'Delivery of results through RabbitMQ, for requests with the header downMethod = "async": docs/async-delivery.md.',
     {
-      able: later(integer(onOff), 0, '1 turns metrics on.', { inert: [0, false] }),
-      idc: later(text(), 'dx', 'Label.'),
-      sub: later(text(), 'xxx', 'Label.'),
-      cs: later(text(), '3s', 'Label.'),
-      timePerSlice: later(integer({ ...count, unit: 'ms' }), 1000, 'Length of a slice.'),
-      winSize: later(integer(count), 60, 'Slices per window.'),
+      rabHost: live(
+        url(['amqp', 'amqps'], 'amqp://rabbit.example.com:5672'),
+        null,
+        'The server, with the virtual host as path. Without it such requests are refused.',
+        { defaultText: 'none', sample: '"amqp://127.0.0.1:5672"' },
+      ),
+      rabUser: live(text(), null, 'Its user.', { defaultText: "the server's guest", sample: '"aiges"' }),
+      rabPass: live(secret(), null, 'The password of the user.', { defaultText: 'none', sample: '""' }),
+      rabQueue: live(
+        text({
+          name: 'name',
+          expected: 'the name of a queue, at most 255 bytes',
+          accepts: (name) => Buffer.byteLength(name) <= 255,
+        }),
+        null,
+        'Queue that gets the results; it is declared durable. Needed with rabHost.',
+        { defaultText: 'none', sample: '"results"' },
+      ),
+      retry: live(
+        integer({ min: 1, max: 100 }),
+        3,
+        'How often a result is sent that the server does not take. While there is no server, results wait.',
+      ),
+      waiting: live(
+        integer({ min: 1, max: 10_000_000 }),
+        10_000,
+        'Results that may wait for the server. With more of them new requests are refused (10110).',
+      ),
+      waitingBytes: live(
+        size({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+        256 * MiB,
+        'Bytes of results that may wait for the server, with the same effect.',
+      ),
+      nrtDBUrl: live(
+        url(['http', 'https'], 'http://tasks.example.com/nrt'),
+        null,
+        'Service that keeps the status of tasks: told about requests with the header task_id.',
+        { defaultText: 'none', sample: '"http://127.0.0.1:8080/tasks"' },
+      ),
     },
-    { able: false },
   ),
+  metrics: table('metrics', 'Metrics, which ToolBox.cmdserver answers with (cmd = metrics): docs/observability.md.', {
+    able: live(integer(onOff), 0, '1 turns metrics on.', { tolerant: true, inert: [false] }),
+    idc: live(text(), 'dx', 'Label of every metric.'),
+    sub: live(text(), 'xxx', 'Label of every metric.'),
+    cs: live(text(), '3s', 'Label of every metric.'),
+    timePerSlice: live(integer({ min: 1, max: longest, unit: 'ms' }), 1000, 'Length of a slice of the delay window.'),
+    winSize: live(integer({ min: 1, max: 86_400 }), 60, 'Slices per window.'),
+  }),
   pprof: table(
     'pprof',
-    'Profiling over HTTP.',
+    'Profiling of Go programs over HTTP.',
     {
-      able: later(boolean(), false, 'Turns it on.', { inert: [false, 0] }),
-      host: later(text(), null, 'Address to listen on.', { defaultText: 'first non-loopback IPv4' }),
-      port: later(integer({ min: 0, max: 65535 }), 1234, 'Port to listen on.'),
+      able: dead('Turned it on.', {
+        inert: [false, 0],
+        note: 'has no effect: to profile this loader start it with node --cpu-prof (docs/observability.md); remove it',
+      }),
+      host: dead('Address to listen on.', { note: 'has no effect without profiling over HTTP; remove it' }),
+      port: dead('Port to listen on.', { note: 'has no effect without profiling over HTTP; remove it' }),
     },
     { able: false },
   ),
@@ -369,14 +491,18 @@ export const environment = {
   mode: {
     name: 'AIGES_PLUGIN_MODE',
     class: 'live',
-    text: 'Kind of plugin: `c` (the default); `node` and `python` come with a later version.',
+    text: 'Kind of plugin where nothing else says it: `c` (the default) or `node`; `python` comes with a later version.',
   },
   version: {
     name: 'AIGES_WRAPPER_VERSION',
     class: 'live',
     text: 'Version of the service that is reported instead of `[plugin].version`. The HTTP route keeps the configured version, so that a rebuilt image does not move its address.',
   },
-  numa: { name: 'AIGES_ENV_NUMA', class: 'later', text: 'NUMA node to run on.' },
+  numa: {
+    name: 'AIGES_ENV_NUMA',
+    class: 'live',
+    text: 'NUMA node to run on: every thread stays on its CPUs. Memory is not bound.',
+  },
 } as const;
 
 /** Prefix of the variables that set any key. */

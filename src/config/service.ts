@@ -1,4 +1,4 @@
-import type { NativePluginConfig, ServiceConfig, StreamsConfig } from './config.js';
+import type { NativePluginConfig, NodePluginConfig, ServiceConfig, StreamsConfig } from './config.js';
 import { quoteName } from './document.js';
 import type { Plan } from './plan.js';
 import { choosePassedHeaders } from './header-pass.js';
@@ -10,10 +10,9 @@ const { keys } = schema.plugin;
 
 export function buildService(plan: Plan): ServiceConfig {
   const { settings, section, surroundings, report } = plan;
-  const { mode, version: reportedVersion, numa } = environment;
+  const { mode, version: reportedVersion } = environment;
   const env = surroundings.env ?? {};
   checkMode(env[mode.name], plan);
-  if ((env[numa.name] ?? '') !== '') report.warn(numa.name, 'has no effect in this version yet');
   const name = settings.get(keys.service) ?? section;
   if (!isSegment(name)) {
     report.fault(
@@ -27,11 +26,25 @@ export function buildService(plan: Plan): ServiceConfig {
     route: buildRoute(plan, name, version),
     version: readVersion(env[reportedVersion.name], plan) ?? version,
     plugin: buildPlugin(plan),
+    resources: settings.get(keys.resources),
     pluginConfig: choosePluginConfig(plan),
     maxConcurrent: choosePermits(plan),
     headerPass: choosePassedHeaders(plan),
     streams: buildStreams(plan),
+    storeInput: settings.get(schema.aiges.keys.storageData),
+    inputs: chooseInputs(plan),
   };
+}
+
+/** A name that is empty or written twice is a slip of the pen that would leave streams waiting for an input. */
+function chooseInputs({ settings, report }: Plan): readonly string[] | null {
+  const inputs = settings.get(keys.inputs);
+  const wrong = inputs.find((name, index) => name === '' || inputs.indexOf(name) !== index);
+  if (wrong !== undefined) {
+    const found = `${JSON.stringify(wrong)}${wrong === '' ? '' : ' twice'}`;
+    report.fault(settings.where(keys.inputs), `expected each input by its name, once, but found ${found}`);
+  }
+  return inputs.length === 0 ? null : inputs;
 }
 
 function buildStreams({ settings }: Plan): StreamsConfig {
@@ -44,30 +57,46 @@ function buildStreams({ settings }: Plan): StreamsConfig {
   };
 }
 
-function buildPlugin({ settings, report }: Plan): NativePluginConfig {
+function buildPlugin(plan: Plan): NativePluginConfig | NodePluginConfig {
+  const { settings, report } = plan;
   const path = settings.get(keys.path);
-  const language = sourceLanguages.get(/\.\w+$/.exec(path)?.[0] ?? '');
-  if (language !== undefined) {
+  const ending = /\.\w+$/.exec(path)?.[0] ?? '';
+  if (ending === '.py') {
     report.fault(
       settings.where(keys.path),
-      `${language} plugins come with a later version; expected the path of a shared library but found ${JSON.stringify(path)}`,
+      `Python plugins come with a later version; expected a shared library or a TypeScript module but found ${JSON.stringify(path)}`,
     );
   }
+  const inferred = moduleEndings.includes(ending) || plan.surroundings.env?.[environment.mode.name] === 'node';
+  const kind = settings.get(keys.kind) ?? (inferred ? 'node' : 'native');
+  if (kind === 'native' && moduleEndings.includes(ending)) {
+    report.fault(
+      settings.where(keys.kind),
+      `a C engine is a shared library, but path is ${JSON.stringify(path)}; write kind = "node", or leave it out`,
+    );
+  }
+  if (kind === 'node') {
+    return {
+      kind,
+      path: settings.has(keys.path) ? path : './wrapper.ts',
+      instances: settings.get(keys.instances),
+      execLimitMs: settings.get(keys.execLimit),
+      heapMiB: settings.get(keys.heap),
+    };
+  }
   return {
-    kind: settings.get(keys.kind),
+    kind,
     path,
     asyncMode: settings.get(schema.aiges.keys.asyncMode),
     input: settings.get(keys.input),
     output: settings.get(keys.output),
     emptyList: settings.get(keys.emptyList),
     abandon: settings.get(keys.abandon),
+    tagGraceMs: settings.get(keys.tagGrace),
   };
 }
 
-const sourceLanguages = new Map([
-  ...['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'].map((ending) => [ending, 'TypeScript'] as const),
-  ['.py', 'Python'],
-]);
+const moduleEndings: readonly string[] = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 
 const loaderRoutes = ['/healthz', '/readyz'];
 
@@ -93,13 +122,9 @@ function choosePermits({ settings, surroundings, report }: Plan): number {
 /** The original's switch between C and Python, which its Docker images set. */
 function checkMode(value: string | undefined, { report }: Plan): void {
   const { name } = environment.mode;
-  if (value === undefined || value === '' || value === 'c') return;
-  const language = new Map([
-    ['node', 'TypeScript'],
-    ['python', 'Python'],
-  ]).get(value);
-  if (language !== undefined) {
-    report.fault(name, `${language} plugins come with a later version; unset it or set it to c to serve a C engine`);
+  if (value === undefined || ['', 'c', 'node'].includes(value)) return;
+  if (value === 'python') {
+    report.fault(name, 'Python plugins come with a later version; unset it, or set it to c or node');
     return;
   }
   const meant = suggest(value, ['c', 'node', 'python']);

@@ -8,6 +8,8 @@ export interface PluginInfo {
   /** What its author may not have meant, one line each. */
   readonly warnings: readonly string[];
   readonly capabilities: { readonly once: boolean; readonly stream: boolean; readonly resources: boolean };
+  /** The names of its inputs, every one of which a stream has to end; `null` when nobody can say. */
+  readonly inputs: readonly string[] | null;
 }
 
 /** What a plugin gave back. */
@@ -34,6 +36,18 @@ export interface PluginRuntime {
    * @throws AigesError `createFailed`; there is nothing to close then
    */
   open(call: Call): Promise<RuntimeSession>;
+  /**
+   * Hands over a personalised resource. Settles when plugin code has really returned. The owner keeps ids apart, and
+   * waits for each call about one id before the next.
+   * @param id an unsigned 32-bit number, which `call.resourceIds` names from then on
+   * @throws AigesError `loadFailed`; the plugin does not have the resource then
+   */
+  loadResource(id: number, frames: readonly Frame[]): Promise<void>;
+  /**
+   * Takes a resource away that no call uses. Settles like `loadResource`.
+   * @throws AigesError `unloadFailed`; the plugin still has the resource then
+   */
+  unloadResource(id: number): Promise<void>;
   /** Ends the plugin after the last call. Idempotent. */
   stop(): Promise<void>;
 }

@@ -58,6 +58,32 @@ export function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/**
+ * Waits for something that cannot be hurried, but no longer than who asked for it does.
+ * @param onLate gets what comes when nobody waits for it any more
+ * @throws AigesError what it failed with, or the signal's reason
+ */
+export function untilAborted<T>(running: Promise<T>, signal: AbortSignal, onLate: (value: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(AigesError.from(signal.reason));
+    };
+    signal.addEventListener('abort', onAbort);
+    running.then(
+      (value) => {
+        signal.removeEventListener('abort', onAbort);
+        if (signal.aborted) onLate(value);
+        else resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', onAbort);
+        reject(AigesError.from(error));
+      },
+    );
+    if (signal.aborted) onAbort();
+  });
+}
+
 function reasonOf(signal: AbortSignal): AigesError {
   const reason: unknown = signal.reason;
   return reason instanceof AigesError ? reason : new AigesError('cancelled', { cause: reason });

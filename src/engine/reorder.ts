@@ -58,6 +58,10 @@ export class Reorder<T extends object> {
 
   /** Gives up on the packet that has not come: the next one is the lowest that waits. */
   skip(): void {
-    if (this.blocked) this.#next = Math.min(...this.#kept.keys());
+    if (!this.blocked) return;
+    let lowest = Infinity;
+    // There may be more of them than a call takes arguments.
+    for (const number of this.#kept.keys()) lowest = Math.min(lowest, number);
+    this.#next = lowest;
   }
 }

@@ -2,9 +2,11 @@ import type { Call } from '../core/call.js';
 import { AigesError } from '../core/errors.js';
 import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
-import type { Admission } from './admission.js';
+import type { Admission, Permit } from './admission.js';
+import { untilAborted } from './deadline.js';
 import { checkExpected } from './expect.js';
 import type { Input, Prepare } from './input.js';
+import { Resources, type Use } from './resources.js';
 import { Session, type SessionOptions } from './session.js';
 
 /** What to do when every permit is taken. */
@@ -16,7 +18,11 @@ export interface ServiceOptions {
   readonly admission: Admission;
   /** Makes frames complete before the plugin gets them; the call holds its permit meanwhile. */
   readonly prepare: Prepare;
+  /** Personalised resources that may be loaded at the same time; null offers none to clients. */
+  readonly resources: number | null;
   readonly streams: Pick<SessionOptions, 'gapMs' | 'maxPackets' | 'realTime' | 'inputs'>;
+  /** Sees the complete input of every one-shot call. It returns at once, never throws, and keeps no frame. */
+  readonly record?: (frames: readonly Frame[]) => void;
 }
 
 /** One plugin behind one admission limit: where every transport sends its calls. */
@@ -26,6 +32,13 @@ export class Service {
   readonly #admission: Admission;
   readonly #prepare: Prepare;
   readonly #streams: ServiceOptions['streams'];
+  readonly #record: NonNullable<ServiceOptions['record']>;
+  #sessions = 0;
+  /** What the plugin itself says of its inputs. */
+  #declared: readonly string[] | null = null;
+  readonly #resources: Resources | null;
+  /** Whether the plugin takes resources, which it says when it starts. */
+  #takesResources = false;
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
@@ -33,11 +46,22 @@ export class Service {
     this.#admission = options.admission;
     this.#prepare = options.prepare;
     this.#streams = options.streams;
+    this.#record = options.record ?? (() => undefined);
+    const { runtime, prepare, resources: max } = options;
+    this.#resources = max === null ? null : new Resources({ runtime, prepare, max });
   }
 
   /** @throws AigesError `initFailed` */
-  start(config: StringMap): Promise<PluginInfo> {
-    return this.#runtime.start(config);
+  async start(config: StringMap): Promise<PluginInfo> {
+    const info = await this.#runtime.start(config);
+    this.#declared = info.inputs;
+    this.#takesResources = info.capabilities.resources;
+    return info;
+  }
+
+  /** The personalised resources of the plugin; null when it takes none, or clients are not to load any. */
+  get resources(): Resources | null {
+    return this.#takesResources ? this.#resources : null;
   }
 
   /** Whether new calls are still taken. */
@@ -50,23 +74,50 @@ export class Service {
     return { running, waiting, permits };
   }
 
+  /** Streams whose permit is taken. */
+  get sessions(): number {
+    return this.#sessions;
+  }
+
+  /**
+   * Lets a call in before it begins, for who has to say at once whether it will.
+   * @throws AigesError `noLicense`
+   */
+  admit(): Permit {
+    return this.#admission.tryAcquire();
+  }
+
+  /** Calls, sessions and operations on resources that plugin code has not returned from. */
+  get inside(): number {
+    return this.#admission.running + (this.#resources?.running ?? 0);
+  }
+
   /**
    * Answers one request.
    * The answer's frames are those of the plugin, checked against `call.expect`; release them when sent.
    * @throws AigesError the plugin's failure, or the signal's reason as soon as it aborts: the plugin may then
    *   still be running, and keeps its permit until it has returned
+   * @param admission a permit of `admit`, which is the call's from now on, or what to do when there is none
    */
-  async once(call: Call, input: Input, busy: Busy): Promise<Output> {
+  async once(call: Call, input: Input, admission: Permit | Busy): Promise<Output> {
     let running: Promise<Output>;
     try {
-      call.signal.throwIfAborted();
-      const permit = busy === 'queue' ? await this.#admission.acquire(call.signal) : this.#admission.tryAcquire();
+      // A permit that is there already goes back where the call ends, however early.
+      if (typeof admission === 'string') call.signal.throwIfAborted();
+      const permit =
+        admission === 'queue'
+          ? await this.#admission.acquire(call.signal)
+          : admission === 'reject'
+            ? this.admit()
+            : admission;
       running = this.#run(call, input, permit);
     } catch (error) {
       input.release();
       throw AigesError.from(error);
     }
-    const output = await untilAborted(running, call.signal);
+    const output = await untilAborted(running, call.signal, (late) => {
+      late.release();
+    });
     try {
       checkExpected(output.frames, call.expect, 'outputNotExpected');
     } catch (error) {
@@ -78,10 +129,10 @@ export class Service {
 
   /**
    * Takes a permit for as long as something else than the plugin keeps a call busy.
+   * @param permit one of `admit`, which goes back afterwards; without it one is taken now
    * @throws AigesError `noLicense`
    */
-  async hold<T>(work: () => Promise<T>): Promise<T> {
-    const permit = this.#admission.tryAcquire();
+  async hold<T>(work: () => Promise<T>, permit = this.admit()): Promise<T> {
     try {
       return await work();
     } finally {
@@ -90,18 +141,39 @@ export class Service {
   }
 
   /**
+   * Checks a packet of a stream before it is taken: an input that the service does not have would be waited for in
+   * vain, or its data lost.
+   * @throws AigesError `invalidInput`
+   */
+  checkInputs(frames: readonly Frame[]): void {
+    const inputs = this.#inputs;
+    const unknown = inputs === null ? undefined : frames.find(({ key }) => !inputs.includes(key));
+    if (inputs === null || unknown === undefined) return;
+    const names = inputs.map((name) => JSON.stringify(name)).join(', ');
+    throw new AigesError('invalidInput', {
+      detail: `the packet has input ${JSON.stringify(unknown.key)}, the service has ${names}`,
+    });
+  }
+
+  /**
    * Opens a stream. The session begins at once; what fails, fails in it.
-   * @throws AigesError `noLicense`
+   * @throws AigesError `noLicense`, or `invalidInput` for a resource that is not loaded
    */
   open(call: SessionOptions['call'], firstNumber: number): Session {
-    return new Session({
+    if (call.resourceIds.length > 0) this.#resources?.check(call.resourceIds);
+    const session = new Session({
       ...this.#streams,
+      inputs: this.#inputs,
       prepare: this.#prepare,
       call,
       firstNumber,
       runtime: this.#runtime,
+      use: (signal) => this.#use(call, signal),
       permit: this.#admission.tryAcquire(),
     });
+    this.#sessions++;
+    void session.done.then(() => this.#sessions--);
+    return session;
   }
 
   /**
@@ -112,51 +184,49 @@ export class Service {
     return this.#admission.resize(permits, signal);
   }
 
-  /** Takes nothing new from now on and resolves when the last call has returned. */
+  /** Takes nothing new from now on and resolves when plugin code has returned from the last call. */
   async drain(): Promise<void> {
     this.#admission.close();
-    await this.#admission.idle();
+    this.#resources?.close();
+    await Promise.all([this.#admission.idle(), this.#resources?.idle()]);
   }
 
-  /** Ends the plugin. Call it after `drain()`. */
-  stop(): Promise<void> {
-    return this.#runtime.stop();
+  /**
+   * Unloads what is loaded and ends the plugin. Call it after `drain()`.
+   * @returns why resources could not be unloaded; the plugin has ended all the same
+   */
+  async stop(): Promise<readonly AigesError[]> {
+    const failures = (await this.#resources?.unloadAll()) ?? [];
+    await this.#runtime.stop();
+    return failures;
+  }
+
+  /** The names of the inputs: who configures the service has the last word. */
+  get #inputs(): readonly string[] | null {
+    return this.#streams.inputs ?? this.#declared;
   }
 
   async #run(call: Call, input: Input, permit: { release(): void }): Promise<Output> {
+    let use: Use | null = null;
     try {
       // A call whose client has left while it waited is not worth starting.
       call.signal.throwIfAborted();
+      use = await this.#use(call, call.signal);
       const frames = await this.#prepare(input.frames, call.signal);
+      this.#record(frames);
       return await this.#runtime.once(call, frames);
     } finally {
+      use?.release();
       input.release();
       // Before the answer can be seen, so that a client that sends the next request at once finds it free.
       permit.release();
     }
   }
-}
 
-/** Waits for the plugin, but no longer than the client does; an answer that comes too late is released. */
-function untilAborted(running: Promise<Output>, signal: AbortSignal): Promise<Output> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(AigesError.from(signal.reason));
-    };
-    signal.addEventListener('abort', onAbort);
-    running.then(
-      (output) => {
-        signal.removeEventListener('abort', onAbort);
-        if (signal.aborted) output.release();
-        else resolve(output);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', onAbort);
-        reject(AigesError.from(error));
-      },
-    );
-    if (signal.aborted) onAbort();
-  });
+  /** Holds the resources that a call names; null when there are none to hold. */
+  async #use({ resourceIds }: Pick<Call, 'resourceIds'>, signal: AbortSignal): Promise<Use | null> {
+    return resourceIds.length === 0 || this.#resources === null ? null : this.#resources.use(resourceIds, signal);
+  }
 }
 
 /** The status of a whole answer: that of its last frame. */

@@ -7,6 +7,7 @@ import { aborted } from './deadline.js';
 import { checkExpected } from './expect.js';
 import type { Input, Prepare } from './input.js';
 import { Reorder } from './reorder.js';
+import type { Use } from './resources.js';
 import { ResultQueue } from './result-queue.js';
 
 export interface SessionOptions {
@@ -14,6 +15,8 @@ export interface SessionOptions {
   readonly call: Omit<Call, 'signal' | 'deadline'>;
   readonly runtime: PluginRuntime;
   readonly permit: Permit;
+  /** Holds the resources that the call names, before the plugin hears of it; null when there are none to hold. */
+  readonly use: (signal: AbortSignal) => Promise<Use | null>;
   /** Number of the packet that opens the session. */
   readonly firstNumber: number;
   /** Milliseconds to wait for a packet that is missing before the ones behind it are taken. */
@@ -30,6 +33,9 @@ export interface SessionOptions {
 
 /** Results that may wait for the client before the plugin's are left where they are. */
 const maxResults = 100;
+
+/** Names of inputs that a client may bring along: they are kept for as long as the session lasts. */
+const maxInputs = 1000;
 
 /**
  * One stream: packets in, results out, at the pace of each side. Owns its permit, the plugin's stream, its timers and
@@ -103,9 +109,11 @@ export class Session {
   }
 
   async #run(): Promise<void> {
-    const { call, permit, runtime } = this.#options;
+    const { call, permit, runtime, use } = this.#options;
     let final: Output | null = null;
+    let used: Use | null = null;
     try {
+      used = await use(this.#abort.signal);
       const stream = await runtime.open({ ...call, signal: this.#abort.signal, deadline: Infinity });
       final = await this.#drive(stream);
     } catch (error) {
@@ -113,6 +121,7 @@ export class Session {
     } finally {
       this.#finished = true;
       for (const input of this.#packets.clear()) input.release();
+      used?.release();
       permit.release();
     }
     // The permit is free by now: a client that has the last result may open the next session at once.
@@ -129,10 +138,14 @@ export class Session {
     const feeding = this.#feed(stream, fed.open, stop.signal);
     const reading = this.#options.realTime
       ? this.#collect(stream)
-      : Promise.race([fed.promise, aborted(this.#abort.signal)]).then(() => this.#collect(stream));
+      : Promise.race([fed.promise, aborted(stop.signal)]).then(() => this.#collect(stream));
     try {
       // Feeding ends by itself only when it fails.
       return await Promise.race([reading, feeding.then(() => reading), aborted(this.#abort.signal).then(() => null)]);
+    } catch (error) {
+      // At once: reading may be held up by results that nobody takes, and would hold up the news of it.
+      this.#fail(AigesError.from(error));
+      return null;
     } finally {
       stop.abort();
       this.#wake();
@@ -142,13 +155,14 @@ export class Session {
     }
   }
 
+  /** @param stop ends the wait for packets, and whatever makes one complete */
   async #feed(stream: RuntimeSession, lastWritten: () => void, stop: AbortSignal): Promise<void> {
     let blockedSince: number | null = null;
     while (!stop.aborted) {
       const taken = this.#packets.take();
       if (taken !== undefined) {
         blockedSince = null;
-        await this.#write(stream, taken, lastWritten);
+        await this.#write(stream, taken, lastWritten, stop);
         continue;
       }
       if (!this.#packets.blocked) blockedSince = null;
@@ -159,12 +173,12 @@ export class Session {
     }
   }
 
-  async #write(stream: RuntimeSession, packet: Input, lastWritten: () => void): Promise<void> {
+  async #write(stream: RuntimeSession, packet: Input, lastWritten: () => void, stop: AbortSignal): Promise<void> {
     try {
       if (packet.frames.length === 0) return;
-      for (const frame of packet.frames) this.#statuses.set(frame.key, frame.status);
+      this.#note(packet.frames);
       const last = this.#inputEnded();
-      const frames = await this.#options.prepare(packet.frames, this.#abort.signal);
+      const frames = await this.#options.prepare(packet.frames, stop);
       await stream.write(frames, { last });
       this.touch();
       if (last) lastWritten();
@@ -190,6 +204,15 @@ export class Session {
     return null;
   }
 
+  #note(frames: readonly Frame[]): void {
+    for (const { key, status } of frames) {
+      this.#statuses.set(key, status);
+      if (this.#statuses.size > maxInputs) {
+        throw new AigesError('invalidInput', { detail: `a stream has at most ${maxInputs} inputs` });
+      }
+    }
+  }
+
   #inputEnded(): boolean {
     const declared = this.#options.inputs ?? [...this.#statuses.keys()];
     return declared.every((name) => {
@@ -213,6 +236,8 @@ export class Session {
   #fail(reason: AigesError): void {
     if (this.#failure !== null) return;
     this.#failure = reason;
+    // Also while the plugin is still opening the stream: nobody wants an answer to what waits.
+    for (const input of this.#packets.clear()) input.release();
     for (const output of this.#results.clear()) output.release();
     this.#results.end();
     this.#abort.abort(reason);

@@ -1,16 +1,28 @@
 import type { PluginRuntime } from '../core/runtime.js';
 import { createNativeRuntime, type NativeOptions } from './native/index.js';
+import { createWorkerRuntime, type WorkerOptions } from './worker/index.js';
+
+export { bindToNode, counters } from './native/index.js';
+
+type NativeChoice = { readonly kind: 'native' } & Required<
+  Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon' | 'tagGraceMs'>
+>;
+type NodeChoice = { readonly kind: 'node' } & Pick<WorkerOptions, 'path' | 'instances' | 'execLimitMs' | 'heapMiB'>;
 
 /** What to run, by kind. */
-export type PluginChoice = { readonly kind: 'native' } & Required<
-  Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon'>
->;
+export type PluginChoice = NativeChoice | NodeChoice;
 
 export type RuntimeSurroundings = Required<
-  Pick<NativeOptions, 'maxThreads' | 'leasedBytes' | 'abandoned' | 'onMeter' | 'onTrace'>
->;
+  Pick<
+    NativeOptions,
+    'maxThreads' | 'leasedBytes' | 'abandoned' | 'streamResults' | 'streamBytes' | 'outputBytes' | 'onMeter' | 'onTrace'
+  >
+> &
+  Pick<WorkerOptions, 'onLog'>;
 
 /** The one place that knows which kinds of plugins there are. */
 export function loadRuntime(plugin: PluginChoice, surroundings: RuntimeSurroundings): PluginRuntime {
-  return createNativeRuntime({ ...plugin, ...surroundings });
+  if (plugin.kind === 'native') return createNativeRuntime({ ...plugin, ...surroundings });
+  const { onLog, onMeter, onTrace } = surroundings;
+  return createWorkerRuntime({ ...plugin, onLog, onMeter, onTrace });
 }

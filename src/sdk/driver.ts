@@ -11,17 +11,21 @@ import type { CallLog, OnceRequest, StreamSession } from './types.js';
 import { brands, isMarked } from './brand.js';
 import type { WrapperBase } from './wrapper-base.js';
 
+/** Which call it is about. */
+export interface CallNames {
+  readonly sid: string;
+  readonly tag: string;
+}
+
 /** Where what a wrapper says goes. */
 export interface DriverPort {
   log(level: keyof CallLog, message: string, fields: object): void;
-  meter(tag: string, key: string, count: number): void;
-  trace(tag: string, key: string, value: string): void;
+  meter(call: CallNames, key: string, count: number): void;
+  trace(call: CallNames, key: string, value: string): void;
 }
 
 /** One call, as the loader sees it. */
-export interface DriverCall {
-  readonly sid: string;
-  readonly tag: string;
+export interface DriverCall extends CallNames {
   readonly params: StringMap;
   readonly resourceIds: readonly number[];
   readonly signal: AbortSignal;
@@ -156,15 +160,15 @@ export class Driver {
     };
   }
 
-  #inContext<T>({ tag }: DriverCall, work: () => T): T {
+  #inContext<T>(call: CallNames, work: () => T): T {
     const port = this.#port;
     return currentCall.run(
       {
         meter: (key, count) => {
-          port.meter(tag, key, count);
+          port.meter(call, key, count);
         },
         trace: (key, value) => {
-          port.trace(tag, key, value);
+          port.trace(call, key, value);
         },
       },
       work,

@@ -72,10 +72,10 @@ export async function testWrapper<Req extends object, Res extends object>(
     log: (level, message, fields) => {
       lines.push({ level, message, fields });
     },
-    meter: (_tag, key, count) => {
+    meter: (_call, key, count) => {
       meters.push({ key, count });
     },
-    trace: (_tag, key, value) => {
+    trace: (_call, key, value) => {
       traces.push({ key, value });
     },
   });

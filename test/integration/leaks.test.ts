@@ -1,50 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { counters } from '../../src/runtimes/native/index.js';
-import { fixtureEngine } from '../fixtures/engines.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileGate } from '../fixtures/file-gate.js';
-import { type RunningHost, startHost } from '../fixtures/host.js';
+import { expectServing, type Loader, startLoader, variants } from '../fixtures/loader.js';
 import { encodeInput, encodeRequest } from '../fixtures/protocol.js';
 import { callXsf, onceInput, onceRequest } from '../fixtures/xsf-client.js';
 
 const permits = 8;
 
-describe.each([
-  ['a blocking engine', false],
-  ['an asynchronous engine', true],
-])('nothing is left behind in %s', (_name, asyncMode) => {
-  let loader: RunningHost;
+describe.each(variants)('nothing is left behind in $name', (variant) => {
+  let loader: Loader;
 
   beforeEach(async () => {
-    loader = await startHost({
-      plugin: { path: fixtureEngine('scripted'), asyncMode },
-      service: {
-        maxConcurrent: permits,
-        // Damage can turn a one-shot call into a stream that nobody goes on with.
-        streams: { ttlMs: 50, rollMs: 10, realTime: true, gapMs: 5_000, maxPackets: 1000 },
-      },
-    });
+    // Damage can turn a one-shot call into a stream that nobody goes on with.
+    loader = await startLoader(variant, { permits, streams: { ttlMs: 50, rollMs: 10 } });
   });
 
   afterEach(async () => {
-    // No permit is out: each one belongs to a call that has not returned.
-    expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
-    // What runs on the engine's threads settles a moment after the promise.
-    await vi.waitFor(() => {
-      expect(counters()).toMatchObject({
-        jobsQueued: 0,
-        jobsRunning: 0,
-        outputsAlive: 0,
-        leasedBytes: 0,
-        pins: 0,
-        asyncWaiting: 0,
-        tombstones: 0,
-        sessions: 0,
-        engines: 0,
-      });
-    });
+    await loader.stop();
   });
 
   it('after 10,000 good requests', async () => {
@@ -71,7 +45,7 @@ describe.each([
     expect(codes.get('13/undefined')).toBeGreaterThan(100);
     expect(codes.get('0/10401')).toBeGreaterThan(100);
     expect([...codes.keys()].filter((key) => key.endsWith('/10002') || key.startsWith('2/'))).toEqual([]);
-    await serves(loader);
+    await expectServing(loader);
   });
 
   it('after a client was killed in the middle of its calls', async () => {
@@ -79,7 +53,7 @@ describe.each([
     const input = encodeInput(onceInput({ params: gate.params }));
     const request = encodeRequest(onceRequest(input, { param: { SeqNo: '1', waitTime: '60000' } }));
     const script = fileURLToPath(new URL('../fixtures/doomed-client.mjs', import.meta.url));
-    const client = spawn(process.execPath, [script, String(loader.started.grpc.port), String(permits)], {
+    const client = spawn(process.execPath, [script, String(loader.port), String(permits)], {
       stdio: ['pipe', 'inherit', 'inherit'],
     });
     client.stdin.end(request);
@@ -88,16 +62,9 @@ describe.each([
     await once(client, 'close');
     gate.open();
     gate.remove();
-    await serves(loader);
+    await expectServing(loader);
   });
 });
-
-/** Calls until a licence is free; anything but a refusal has to be the answer. */
-async function serves(loader: RunningHost): Promise<void> {
-  let answer = await callXsf(loader.client, onceRequest());
-  while (answer.output?.code === 10110) answer = await callXsf(loader.client, onceRequest());
-  expect(answer.output).toMatchObject({ code: 0 });
-}
 
 /** Runs as many at a time as there are licences, so that none is refused. */
 async function inLanes(count: number, step: (n: number) => Promise<void>): Promise<void> {

@@ -141,6 +141,16 @@ TEST_F(CallbackRegistryTest, TurnsAnAbandonedCallIntoATombstone) {
   EXPECT_EQ(registry_.Deliver("tag", nullptr, 0), 0);
 }
 
+TEST_F(CallbackRegistryTest, KnowsATagUntilItsCallback) {
+  EXPECT_FALSE(registry_.Knows("tag"));
+  recorder_.Begin(registry_, "tag");
+  EXPECT_TRUE(registry_.Knows("tag"));
+  EXPECT_TRUE(registry_.Abandon("tag"));
+  EXPECT_TRUE(registry_.Knows("tag"));
+  EXPECT_EQ(registry_.Deliver("tag", nullptr, 0), -1);
+  EXPECT_FALSE(registry_.Knows("tag"));
+}
+
 TEST_F(CallbackRegistryTest, KeepsTheEngineFromACallThatWasAbandonedBefore) {
   auto call = recorder_.Call("tag");
   const auto entry = registry_.Register(call);

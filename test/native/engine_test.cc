@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 #include <thread>
 
@@ -176,6 +177,102 @@ TEST_F(EngineTest, HandsOverIdsAndTag) {
   request.resource_ids = {7, 4294967295u};
   EXPECT_EQ(Text(Exec(engine, std::move(request))), "7,4294967295");
   EXPECT_EQ(Text(Exec(engine, MakeRequest("a tag", {{"do", "tag"}}))), "a tag");
+  Close(std::move(engine));
+}
+
+Resource MakeResource(unsigned int id, const std::string& content, const StringPairs& desc = {},
+                      InputMode mode = InputMode::kAuto) {
+  DataListBuilder builder(EmptyList::kSentinel, mode);
+  builder.AddFrame({.key = "patch", .data = std::as_bytes(std::span(content)), .type = 4, .status = 2, .desc = &desc});
+  return Resource(id, std::move(builder));
+}
+
+Status Load(EngineUse& engine, Resource resource) {
+  Slot<Status> slot;
+  engine->LoadResource(std::move(resource), slot.Setter());
+  return slot.Take();
+}
+
+Status Unload(EngineUse& engine, unsigned int id) {
+  Slot<Status> slot;
+  engine->UnloadResource(id, slot.Setter());
+  return slot.Take();
+}
+
+TEST_F(EngineTest, RefusesResourcesThatTheEngineDoesNotTake) {
+  EngineUse engine = Open("no_resources");
+  EXPECT_EQ(Load(engine, MakeResource(1, "a")).code, Code::kUnsupported);
+  EXPECT_EQ(Unload(engine, 1).code, Code::kUnsupported);
+  Close(std::move(engine));
+}
+
+TEST_F(EngineTest, GivesCodeAndTextOfARefusedResource) {
+  EngineUse engine = Open("scripted");
+  const Status loaded = Load(engine, MakeResource(1, "a", {{"load", "fail"}, {"code", "3"}}));
+  EXPECT_EQ(loaded.code, Code::kPluginError);
+  EXPECT_STREQ(loaded.op, "wrapperLoadRes");
+  EXPECT_EQ(loaded.plugin_code, 3);
+  EXPECT_EQ(loaded.text, "scripted error 3");
+  const Status unloaded = Unload(engine, 1);
+  EXPECT_STREQ(unloaded.op, "wrapperUnloadRes");
+  EXPECT_EQ(unloaded.plugin_code, 404);
+  EXPECT_EQ(unloaded.text, "scripted error 404");
+  Close(std::move(engine));
+}
+
+TEST_F(EngineTest, TurnsExceptionsOfResourcesIntoFailures) {
+  EngineUse engine = Open("throwing");
+  EXPECT_EQ(Load(engine, MakeResource(1, "a")).text, "wrapperLoadRes threw a C++ exception: bad patch");
+  EXPECT_EQ(Unload(engine, 1).text, "wrapperUnloadRes threw a C++ exception");
+  Close(std::move(engine));
+}
+
+TEST_F(EngineTest, KeepsTheContentOfAResourceUntilItIsLoadedAndNoLonger) {
+  EngineUse engine = Open("scripted");
+  const std::string content(kInPlaceBytes, 'c');
+  std::vector<std::string> dropped;
+  std::mutex mutex;
+  auto note = [&](const char* what) {
+    return std::shared_ptr<void>(nullptr, [&, what](void*) {
+      std::lock_guard lock(mutex);
+      dropped.emplace_back(what);
+    });
+  };
+  Resource resource = MakeResource(7, content, {{"load", "wait"}, {"gate", "resource-pins"}});
+  resource.pins = note("pins");
+  resource.inside = note("inside");
+  const long waiting = Stat(engine, "waiting");
+  Slot<Status> slot;
+  engine->LoadResource(std::move(resource), slot.Setter());
+  Await([&] { return Stat(engine, "waiting") == waiting + 1; });
+  {
+    std::lock_guard lock(mutex);
+    EXPECT_TRUE(dropped.empty());
+  }
+  Ask(engine, {{"do", "open"}, {"gate", "resource-pins"}});
+  EXPECT_TRUE(slot.Take().ok());
+  {
+    std::lock_guard lock(mutex);
+    EXPECT_EQ(dropped, (std::vector<std::string>{"inside", "pins"}));
+  }
+  EXPECT_TRUE(Unload(engine, 7).ok());
+  Close(std::move(engine));
+}
+
+TEST_F(EngineTest, HandsContentAndDescriptionOver) {
+  EngineUse engine = Open("scripted");
+  const long bad = Stat(engine, "badRes");
+  EXPECT_TRUE(Load(engine, MakeResource(7, "seven", {{"patch_id", "p"}})).ok());
+  EXPECT_TRUE(Load(engine, MakeResource(4294967295u, std::string(kInPlaceBytes, 'x'), {}, InputMode::kCopy)).ok());
+  Request request = MakeRequest("tag", {{"do", "described"}});
+  request.resource_ids = {7, 4294967295u};
+  const std::string described = Text(Exec(engine, std::move(request)));
+  EXPECT_TRUE(Contains(described, "7=patch 4 2 5 aligned=64 nul=yes desc=patch_id=p\n"));
+  EXPECT_TRUE(Contains(described, "4294967295=patch 4 2 65536"));
+  EXPECT_TRUE(Unload(engine, 7).ok());
+  EXPECT_TRUE(Unload(engine, 4294967295u).ok());
+  EXPECT_EQ(Stat(engine, "resources"), 0);
+  EXPECT_EQ(Stat(engine, "badRes"), bad);
   Close(std::move(engine));
 }
 

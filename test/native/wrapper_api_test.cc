@@ -68,6 +68,10 @@ TEST(WrapperApi, TakesAnEngineThatLacksAGroup) {
   EXPECT_TRUE(once.value().incomplete.empty());
   EXPECT_FALSE(Resolve("no_stream").value().Has(Group::kStream));
   EXPECT_TRUE(Resolve("async_only", Group::kAsync).ok());
+  const auto no_resources = Resolve("no_resources");
+  ASSERT_TRUE(no_resources.ok());
+  EXPECT_FALSE(no_resources.value().Has(Group::kResources));
+  EXPECT_TRUE(once.value().Has(Group::kResources));
   const auto no_control = Resolve("no_control");
   ASSERT_TRUE(no_control.ok());
   EXPECT_FALSE(no_control.value().Has(Group::kControl));

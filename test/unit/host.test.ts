@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../src/core/errors.js';
 import type { Frame } from '../../src/core/frame.js';
@@ -53,6 +54,21 @@ describe('createHost', () => {
     runtime.start = () => Promise.reject(new AigesError('initFailed', { message: 'no weights;code=5' }));
     const host = createHost(testConfig({}), { log: createLogger('silent'), loadRuntime: () => runtime });
     await expect(host.start()).rejects.toThrow('no weights;code=5');
+  });
+
+  it.each([
+    [true, false, 1],
+    [true, true, 0],
+    [false, false, 0],
+  ])('resources = %s for a plugin that takes some: %s, gives %d warnings', async (resources, takes, warnings) => {
+    const lines: string[] = [];
+    const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+    const runtime = new FakeRuntime(echo);
+    runtime.takesResources = takes;
+    const host = createHost(testConfig({ service: { resources } }), { log, loadRuntime: () => runtime });
+    await host.start();
+    await host.drain();
+    expect(lines.filter((line) => line.includes('[plugin].resources is true'))).toHaveLength(warnings);
   });
 
   it('serves the same plugin over gRPC and HTTP', async () => {
@@ -110,6 +126,22 @@ describe('createHost', () => {
     expect((await grpc).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
     expect((await http).status).toBe(503);
     expect(runtime.stopped).toBe(1);
+  });
+
+  it('does not end a plugin that has not returned from loading a resource', async () => {
+    const runtime = new FakeRuntime(echo);
+    runtime.takesResources = true;
+    const inside = gate();
+    runtime.onLoad = () => {
+      inside.open();
+      return new Promise(() => undefined);
+    };
+    running = await startHost({ runtime, service: { resources: true }, limits: { drainTimeoutMs: 20 } });
+    const load = callXsf(running.client, onceRequest(undefined, { op: 'AILoad' }));
+    await inside.promise;
+    expect(await running.host.drain()).toEqual({ stuck: 1, ended: false });
+    expect((await load).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
+    expect(runtime.stopped).toBe(0);
   });
 
   it('reports calls that plugin code never returned from and leaves the plugin alone', async () => {

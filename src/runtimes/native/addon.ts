@@ -120,6 +120,10 @@ export interface Addon {
   close(engine: EngineRef): Promise<void>;
   readonly exec: NativeCall;
   readonly execAsync: NativeCall;
+  /** wrapperLoadRes. Calls about one id are not kept apart here. */
+  loadResource(engine: EngineRef, id: number, frames: readonly NativeFrame[]): Promise<void>;
+  /** wrapperUnloadRes. */
+  unloadResource(engine: EngineRef, id: number): Promise<void>;
   /** Ends an asynchronous call that waits for its callback; its promise rejects with AIGES_ABANDONED. */
   abandon(tag: string): boolean;
   /** wrapperCreate. With `async` the engine gets a callback, otherwise it is read. */
@@ -138,6 +142,8 @@ export interface Addon {
   streamResults(stream: StreamRef): Promise<readonly Answer[] | null>;
   /** wrapperDestroy, after the call that is running. Its promise says what that returned. */
   closeStream(stream: StreamRef): Promise<void>;
+  /** Whether the engine may still call back with this tag. */
+  known(tag: string): boolean;
   /** Forgets tags that are past their time. Milliseconds until the next one is; `null` when there is none. */
   sweep(): number | null;
   /** Empties the frames of an answer and frees their memory. Idempotent. */
@@ -151,6 +157,8 @@ export interface Addon {
   borrow(id: number): ArrayBuffer;
   /** Ends a loan that nobody has borrowed; false when somebody has. */
   reclaim(id: number): boolean;
+  /** Keeps every thread of the process, and those that they start, on these CPUs; gives a text when that fails. */
+  bindToCpus(cpus: readonly number[]): string | null;
 }
 
 /** What promises of the addon reject with. */

@@ -10,6 +10,8 @@ const failures: Readonly<Partial<Record<string, ErrorName>>> = {
   wrapperWrite: 'writeFailed',
   wrapperRead: 'readFailed',
   wrapperDestroy: 'destroyFailed',
+  wrapperLoadRes: 'loadFailed',
+  wrapperUnloadRes: 'unloadFailed',
 };
 
 /** Clients of the original parse this shape: the engine's text, then its code. */

@@ -4,6 +4,7 @@ import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
+import { Abandoned } from './abandoned.js';
 import type { Addon, Answer, ControlRecord, EngineRef, NativeCall, Opened } from './addon.js';
 import { isPluginError, loadAddon } from './addon.js';
 import { toNativeFrame, toOutput, toPairs } from './convert.js';
@@ -41,11 +42,13 @@ export interface NativeOptions {
   readonly streamBytes?: number;
   /** An answer that claims more bytes than this is refused. */
   readonly outputBytes?: number;
-  readonly onMeter?: (tag: string, key: string, value: number) => void;
-  readonly onTrace?: (tag: string, key: string, value: string) => void;
+  /** `sid` is that of the call; null for a record that comes when the call has ended. */
+  readonly onMeter?: (tag: string, key: string, value: number, sid: string | null) => void;
+  readonly onTrace?: (tag: string, key: string, value: string, sid: string | null) => void;
 }
 
 const mebibyte = 1024 * 1024;
+const tagGraceMs = 60_000;
 
 /** A C engine behind the port of `core/runtime.ts`. */
 export function createNativeRuntime(options: NativeOptions): PluginRuntime {
@@ -59,10 +62,14 @@ class NativeRuntime implements PluginRuntime {
   #stopped: Promise<void> | null = null;
   /** Tags of asynchronous calls in flight and of streams: aborting a call must never abandon another one. */
   readonly #tags = new Set<string>();
+  /** Session ids by tag, of the calls and streams that run: records of engines carry the tag only. */
+  readonly #sids = new Map<string, string>();
   readonly #sweeper = new Sweeper();
+  readonly #abandoned: Abandoned;
 
   constructor(options: NativeOptions) {
     this.#options = options;
+    this.#abandoned = new Abandoned(options.tagGraceMs ?? tagGraceMs);
   }
 
   start(config: StringMap): Promise<PluginInfo> {
@@ -81,6 +88,7 @@ class NativeRuntime implements PluginRuntime {
     call.signal.throwIfAborted();
 
     const useAsync = engine.async && (this.#options.asyncMode === true || !engine.once);
+    this.#sids.set(call.tag, call.sid);
     try {
       const answer = await (useAsync
         ? this.#execAsync(addon, engine.engine, call, frames)
@@ -88,10 +96,13 @@ class NativeRuntime implements PluginRuntime {
       return toOutput(addon, answer);
     } catch (caught) {
       if (isPluginError(caught) && caught.code === 'AIGES_ABANDONED') {
+        this.#abandoned.add(call.tag, call.resourceIds);
         // The engine's clock may be a moment ahead of the signal's.
         throw call.signal.aborted ? call.signal.reason : new AigesError('timeout', { detail: caught.text });
       }
       throw toCallError(caught);
+    } finally {
+      this.#sids.delete(call.tag);
     }
   }
 
@@ -103,15 +114,39 @@ class NativeRuntime implements PluginRuntime {
     const { tag } = call;
     if (this.#tags.has(tag)) throw new AigesError('duplicateTag');
     this.#tags.add(tag);
+    this.#sids.set(tag, call.sid);
+    const forget = (): void => {
+      this.#tags.delete(tag);
+      this.#sids.delete(tag);
+    };
     try {
       const params = toPairs(call.params);
       const stream = await addon.openStream(engine.engine, tag, params, call.resourceIds, asyncMode);
       return new NativeSession(addon, stream, asyncMode, () => {
-        this.#tags.delete(tag);
+        forget();
         if (asyncMode) this.#sweeper.start(addon);
       });
     } catch (caught) {
-      this.#tags.delete(tag);
+      forget();
+      throw toCallError(caught);
+    }
+  }
+
+  async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
+    const { addon, engine } = this.#running();
+    try {
+      await addon.loadResource(engine.engine, id, frames.map(toNativeFrame));
+    } catch (caught) {
+      throw toCallError(caught);
+    }
+  }
+
+  async unloadResource(id: number): Promise<void> {
+    await this.#abandoned.letGoOf(id, this.#running().addon);
+    const { addon, engine } = this.#running();
+    try {
+      await addon.unloadResource(engine.engine, id);
+    } catch (caught) {
       throw toCallError(caught);
     }
   }
@@ -154,7 +189,7 @@ class NativeRuntime implements PluginRuntime {
         lease: options.output === 'lease',
         leasedBytes: options.leasedBytes ?? 256 * mebibyte,
         abandoned: options.abandoned ?? 10_000,
-        tagGraceMs: options.tagGraceMs ?? 60_000,
+        tagGraceMs: options.tagGraceMs ?? tagGraceMs,
         streamResults: options.streamResults ?? 10_000,
         streamBytes: options.streamBytes ?? 256 * mebibyte,
         outputBytes: options.outputBytes ?? 1024 * mebibyte,
@@ -171,6 +206,8 @@ class NativeRuntime implements PluginRuntime {
           stream: engine.stream,
           resources: engine.resources,
         },
+        // The ABI has no words for it.
+        inputs: null,
       };
     } catch (caught) {
       throw toStartError(caught, path);
@@ -207,8 +244,9 @@ class NativeRuntime implements PluginRuntime {
   }
 
   #forward({ tag, key, value }: ControlRecord): void {
-    if (typeof value === 'number') this.#options.onMeter?.(tag, key, value);
-    else this.#options.onTrace?.(tag, key, value);
+    const sid = this.#sids.get(tag) ?? null;
+    if (typeof value === 'number') this.#options.onMeter?.(tag, key, value, sid);
+    else this.#options.onTrace?.(tag, key, value, sid);
   }
 }
 

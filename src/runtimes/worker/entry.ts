@@ -181,11 +181,11 @@ async function main(port: MessagePort, { path, config }: ThreadData): Promise<vo
       log: (level, message, fields) => {
         send({ type: 'log', level, message, fields: cloneable(fields) });
       },
-      meter: (tag, key, count) => {
-        send({ type: 'meter', tag, key, count });
+      meter: ({ sid, tag }, key, count) => {
+        send({ type: 'meter', sid, tag, key, count });
       },
-      trace: (tag, key, value) => {
-        send({ type: 'trace', tag, key, value });
+      trace: ({ sid, tag }, key, value) => {
+        send({ type: 'trace', sid, tag, key, value });
       },
     });
     await driver.init(config);

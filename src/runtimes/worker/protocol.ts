@@ -92,8 +92,14 @@ export type FromThread =
       readonly message: string;
       readonly fields: object;
     }
-  | { readonly type: 'meter'; readonly tag: string; readonly key: string; readonly count: number }
-  | { readonly type: 'trace'; readonly tag: string; readonly key: string; readonly value: string };
+  | { readonly type: 'meter'; readonly sid: string; readonly tag: string; readonly key: string; readonly count: number }
+  | {
+      readonly type: 'trace';
+      readonly sid: string;
+      readonly tag: string;
+      readonly key: string;
+      readonly value: string;
+    };
 
 /** Results of one stream that may be under way before the reader has taken one. */
 export const resultWindow = 8;

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Call } from '../../core/call.js';
+import type { Descriptor } from '../../core/descriptor.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
@@ -54,6 +55,8 @@ export class WorkerRuntime implements PluginRuntime {
   readonly #waiting = new Set<(thread: WorkerThread | AigesError) => void>();
   readonly #pauses = new Set<NodeJS.Timeout>();
   #config: StringMap = new Map();
+  /** What every thread has to have, for those that come later. */
+  readonly #resources = new Map<number, readonly Frame[]>();
   #pauseMs = shortestPauseMs;
   #stopped = false;
   #stuck = 0;
@@ -93,6 +96,7 @@ export class WorkerRuntime implements PluginRuntime {
       version: descriptor.version,
       warnings: [],
       capabilities: { once, stream, resources },
+      inputs: mandatoryInputs(descriptor),
     };
   }
 
@@ -134,6 +138,30 @@ export class WorkerRuntime implements PluginRuntime {
     return session;
   }
 
+  async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
+    // The memory of a request goes with it; a resource stays.
+    const kept = frames.map((frame) => ({ ...frame, data: new Uint8Array(frame.data) }));
+    this.#resources.set(id, kept);
+    const threads = [...this.#ready];
+    const outcomes = await Promise.allSettled(threads.map((thread) => this.#load(thread, id, kept)));
+    // A thread that has ended meanwhile is no failure: its successor gets what is kept.
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected' && !isCrash(outcome.reason));
+    if (failed?.status !== 'rejected') return;
+    this.#resources.delete(id);
+    await Promise.allSettled(threads.map((thread) => thread.ask({ type: 'unload', resource: id }).done));
+    throw failed.reason;
+  }
+
+  async unloadResource(id: number): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      [...this.#ready].map((thread) => thread.ask({ type: 'unload', resource: id }).done),
+    );
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected' && !isCrash(outcome.reason)) throw outcome.reason;
+    }
+    this.#resources.delete(id);
+  }
+
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -142,6 +170,11 @@ export class WorkerRuntime implements PluginRuntime {
     const failures = await Promise.all([...this.#alive].map((thread) => this.#finish(thread)));
     const [failure] = failures.filter((each) => each !== null);
     if (failure !== undefined) throw failure;
+  }
+
+  async #load(thread: WorkerThread, id: number, frames: readonly Frame[]): Promise<void> {
+    const posting = this.#post(frames);
+    await thread.ask({ type: 'load', resource: id, frames: posting.frames }, posting.loans).done;
   }
 
   /** Ends one thread in order; gives what its wrapper said against it. */
@@ -203,6 +236,7 @@ export class WorkerRuntime implements PluginRuntime {
     const thread = this.#spawn();
     try {
       await thread.info;
+      for (const [id, frames] of this.#resources) await this.#load(thread, id, frames);
     } catch (error) {
       const { message } = AigesError.from(error);
       if (this.#stopped) return;
@@ -291,6 +325,15 @@ export class WorkerRuntime implements PluginRuntime {
       release: () => undefined,
     };
   }
+}
+
+function isCrash(error: unknown): boolean {
+  return error instanceof AigesError && error.kind === 'pluginCrashed';
+}
+
+/** A stream cannot wait for the end of an input that may never come: then those that were seen count. */
+function mandatoryInputs({ inputs }: Descriptor): readonly string[] | null {
+  return inputs.length > 0 && inputs.every(({ required }) => required) ? inputs.map(({ name }) => name) : null;
 }
 
 function bytesOf({ data }: PostedFrame): Uint8Array {

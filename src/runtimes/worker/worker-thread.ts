@@ -11,8 +11,8 @@ export interface ThreadOptions extends ThreadData {
   /** In MiB; null leaves it to Node. */
   readonly heapMiB: number | null;
   readonly onLog: (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object) => void;
-  readonly onMeter: (tag: string, key: string, count: number) => void;
-  readonly onTrace: (tag: string, key: string, value: string) => void;
+  readonly onMeter: (tag: string, key: string, count: number, sid: string | null) => void;
+  readonly onTrace: (tag: string, key: string, value: string, sid: string | null) => void;
 }
 
 /** Where the results of one stream go. */
@@ -160,10 +160,10 @@ export class WorkerThread {
         options.onLog(message.level, message.message, message.fields);
         return;
       case 'meter':
-        options.onMeter(message.tag, message.key, message.count);
+        options.onMeter(message.tag, message.key, message.count, message.sid);
         return;
       case 'trace':
-        options.onTrace(message.tag, message.key, message.value);
+        options.onTrace(message.tag, message.key, message.value, message.sid);
         return;
     }
   }

@@ -45,6 +45,14 @@ export function createGrpcJsServer(options: GrpcJsOptions): GrpcServer {
               },
             });
           },
+          // What clients of the original have always seen: no subtype, and no text with a success.
+          sendMetadata: (metadata, next) => {
+            metadata.set('content-type', 'application/grpc');
+            next(metadata);
+          },
+          sendStatus: (end, next) => {
+            next(end.code === grpcjs.status.OK ? { ...end, details: '' } : end);
+          },
         }),
     ],
   });

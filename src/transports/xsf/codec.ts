@@ -39,6 +39,7 @@ export interface ReplyEnvelope {
   readonly peerAddress: string;
   /** Set only for errors that send the client to another node. */
   readonly error: AigesError | null;
+  readonly param: StringMap;
 }
 
 export interface LoaderOutput {
@@ -145,13 +146,12 @@ export function encodeReply(envelope: ReplyEnvelope, output: LoaderOutput | null
   if (envelope.handle !== '') head.uint32(field(2, lengthDelimited)).string(envelope.handle);
   writeEntry(head, 3, 'PeerAddr', envelope.peerAddress);
   head.ldelim();
+  for (const [key, value] of envelope.param) writeEntry(head, 4, key, value);
   if (output === null) return [head.finish()];
 
   // A length stands before everything it counts, so the inner parts are laid out first.
-  const start = Writer.create();
-  writeOutputStart(start, output);
-  const payloads = output.payloads.map((payload) => ({ header: payloadHeader(payload), data: payload.frame.data }));
-  const outputLength = payloads.reduce((sum, { header, data }) => sum + header.length + data.length, start.len);
+  const parts = outputParts(output);
+  const outputLength = parts.reduce((sum, part) => sum + part.length, 0);
 
   const chunks = new Chunks();
   head.uint32(field(5, lengthDelimited));
@@ -162,12 +162,19 @@ export function encodeReply(envelope: ReplyEnvelope, output: LoaderOutput | null
       .uint32(field(1, lengthDelimited))
       .uint32(outputLength);
   chunks.push(head.finish());
-  chunks.push(start.finish());
-  for (const { header, data } of payloads) {
-    chunks.push(header);
-    chunks.push(data);
-  }
+  for (const part of parts) chunks.push(part);
   return chunks.finish();
+}
+
+/** Encodes a `protocol.LoaderOutput` that travels without an envelope, in memory of its own. */
+export function encodeOutput(output: LoaderOutput): Buffer {
+  return Buffer.concat(outputParts(output));
+}
+
+function outputParts(output: LoaderOutput): Uint8Array[] {
+  const start = Writer.create();
+  writeOutputStart(start, output);
+  return [start.finish(), ...output.payloads.flatMap((payload) => [payloadHeader(payload), payload.frame.data])];
 }
 
 /** From this size on a payload is sent from where it lies; below it a copy is cheaper than a chunk of its own. */

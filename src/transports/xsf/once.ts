@@ -1,35 +1,44 @@
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import type { Output } from '../../core/runtime.js';
+import type { Permit } from '../../engine/admission.js';
 import { aborted, openDeadline } from '../../engine/deadline.js';
 import { expectedAttributes } from '../../engine/expect.js';
 import { answerStatus, type Service } from '../../engine/service.js';
 import type { LoaderInput, LoaderOutput } from './codec.js';
 import type { Handles } from './handles.js';
+import type { Posting } from './posting.js';
 import { type Answer, hold, type Request } from './request.js';
 import { releaseOf } from './stream.js';
 
 /** How long the original waits for the payload of a one-shot request that came without one. */
 const payloadWaitMs = 5000;
 
-/** A one-shot call that is running. Its one answer goes to the request that made it. */
+/** A one-shot call that is running. Its one answer goes to the request that made it, or is posted back. */
 export class OnceCall {
+  /** Where the answer is posted; null when the request waits for it. */
+  readonly posting: Posting | null;
   readonly #abort: AbortController;
 
-  /** @param abort ends the wait of the request that made the call */
-  constructor(abort: AbortController) {
+  /** @param abort ends the wait for the answer */
+  constructor(abort: AbortController, posting: Posting | null) {
     this.#abort = abort;
+    this.posting = posting;
   }
 
-  /** @throws AigesError the plugin's failure, or why nobody waits any more */
+  /**
+   * @param permit of `Service.admit`, where the call has been let in already
+   * @throws AigesError the plugin's failure, or why nobody waits any more
+   */
   async run(
     service: Service,
     handles: Handles<unknown>,
     request: Request,
     call: Omit<Call, 'signal' | 'deadline'>,
+    permit?: Permit,
   ): Promise<Answer> {
     const { input, deadline } = request;
-    if (input.frames.length === 0) throw await service.hold(() => payloadNeverCame(deadline.signal));
+    if (input.frames.length === 0) throw await service.hold(() => payloadNeverCame(deadline.signal), permit);
     const held = hold(request);
     handles.enter(call.tag);
     const release = (): void => {
@@ -39,12 +48,12 @@ export class OnceCall {
     const output = await service.once(
       { ...call, signal: deadline.signal, deadline: deadline.at },
       { ...held, release },
-      'reject',
+      permit ?? 'reject',
     );
     return { output: onceOutput(input, output), release: releaseOf(output) };
   }
 
-  /** Sends away who waits for the answer. */
+  /** Ends the wait for the answer. */
   close(reason: AigesError): void {
     this.#abort.abort(reason);
   }

@@ -1,3 +1,4 @@
+import type { Address } from '../../core/address.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, type StringMap } from '../../core/frame.js';
 import type { Deadline } from '../../engine/deadline.js';
@@ -12,6 +13,8 @@ export interface Request {
   readonly param: Envelope['param'];
   readonly input: LoaderInput;
   readonly message: Message;
+  /** Where clients reach this server. */
+  readonly address: Address;
   /** Abort when the client has left, and at shutdown. */
   readonly gone: readonly AbortSignal[];
   /** Aborts the request itself. */
@@ -23,6 +26,8 @@ export interface Request {
 /** A reply, and what holds the memory behind its payloads. */
 export interface Answer {
   readonly output: LoaderOutput;
+  /** What stands beside the output. */
+  readonly param?: StringMap;
   readonly release?: () => void;
 }
 

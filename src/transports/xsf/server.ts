@@ -1,6 +1,7 @@
 import type { Address } from '../../core/address.js';
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
+import { emptyMap } from '../../core/frame.js';
 import { aborted, openDeadline } from '../../engine/deadline.js';
 import type { Service } from '../../engine/service.js';
 import type { GrpcCall, GrpcServer, Reply } from '../grpc/server.js';
@@ -15,7 +16,9 @@ import {
 } from './codec.js';
 import { Handles } from './handles.js';
 import { OnceCall } from './once.js';
+import type { Postback } from './postback.js';
 import { type Answer, checkMeta, empty, hold, pluginParams, type Request } from './request.js';
+import { changeResource, isResourceOperation, namedResources } from './resources.js';
 import { envelopeError, failedOutput, malformedEnvelope, rateExceeded } from './status.js';
 import { endsSession, XsfStream } from './stream.js';
 
@@ -23,16 +26,22 @@ export interface XsfOptions extends Advertising {
   readonly service: Service;
   /** Names of headers that the plugin gets as parameters. */
   readonly headerPass: readonly string[];
+  /** Milliseconds that an operation on a resource may take where the client does not say. */
+  readonly resourceTimeoutMs: number;
   /** Milliseconds after which a stream is ended that neither its client nor the plugin has touched. */
   readonly ttlMs: number;
   /** Milliseconds between two looks for such streams. */
   readonly rollMs: number;
   /** Whether clients may change the number of licences: nothing tells one client from another here. */
   readonly resizable: boolean;
+  /** Takes the results of requests with `downMethod` async; null refuses such requests. */
+  readonly postback: Postback | null;
   /** What passes on the way in; null lets everything pass. */
   readonly rateLimit: { take(): boolean } | null;
   /** Ends what is still running when the time to drain is up. */
   readonly shutdown: AbortSignal;
+  /** Told when a call begins that is no ping; what it returns is told the code of the answer. */
+  readonly onCall?: () => (code: number) => void;
   /** Told about every call that failed. */
   readonly onError: (
     error: AigesError,
@@ -72,10 +81,13 @@ class XsfServer {
     const address = advertisedAddress(this.#options, call.local ?? { host: '', port: 0 });
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
-    const wait = Math.min(waitTime(envelope.param.get('waitTime')), call.deadline - performance.now());
+    const defaultMs = isResourceOperation(envelope.op) ? this.#options.resourceTimeoutMs : defaultWaitMs;
+    const wait = Math.min(waitTime(envelope.param.get('waitTime'), defaultMs), call.deadline - performance.now());
     const abort = new AbortController();
     const gone = [call.signal, this.#options.shutdown, abort.signal];
     const deadline = openDeadline(wait, () => new AigesError('timeout'), gone);
+    const ended = this.#options.onCall?.();
+    let code = 0;
     let sid = '';
     try {
       if (handle.length > longestHandle) {
@@ -89,18 +101,21 @@ class XsfServer {
         param: envelope.param,
         input,
         message: call.message,
+        address,
         gone,
         abort,
         deadline,
       };
       const answer = await this.#dispatch(request);
-      return reply(handle, address, answer.output, answer.release);
+      return reply(handle, address, answer.output, answer);
     } catch (caught) {
       const error = AigesError.from(caught);
+      code = error.code;
       this.#options.onError(error, { op: envelope.op, handle, sid });
       return reply(handle, address, failedOutput(error));
     } finally {
       deadline.close();
+      ended?.(code);
     }
   }
 
@@ -111,10 +126,13 @@ class XsfServer {
       case 'AIExcp':
         return request.param.get('SeqNo') === '1' ? this.#create(request) : this.#continue(request);
       case 'AIDetect':
+        return empty(request.input.serviceId);
       case 'AIHotword':
       case 'AILoad':
-      case 'AIUnLoad':
-        return empty(request.input.serviceId);
+      case 'AIUnLoad': {
+        const { resources } = this.#options.service;
+        return resources === null ? empty(request.input.serviceId) : changeResource(resources, request);
+      }
       case 'AILBType':
         return this.#resize(request);
       default:
@@ -138,17 +156,27 @@ class XsfServer {
     }
   }
 
-  #create(request: Request): Promise<Answer> {
+  #create(request: Request): Answer | Promise<Answer> {
     const { input, handle } = request;
-    if (input.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
+    const postback = this.#postbackOf(input);
     checkMeta(input);
+    if (!input.once) this.#options.service.checkInputs(input.frames);
     this.#handles.checkFree(handle);
-    return input.once ? this.#once(request) : this.#open(request);
+    postback?.checkRoom();
+    if (!input.once) return this.#open(request, postback);
+    return postback === null ? this.#once(request) : this.#onceLater(request, postback);
+  }
+
+  /** @returns null when the client fetches its results itself */
+  #postbackOf(input: LoaderInput): Postback | null {
+    if (input.headers.get('downMethod') !== 'async') return null;
+    if (this.#options.postback === null) throw new AigesError('invalidDownMethod');
+    return this.#options.postback;
   }
 
   async #once(request: Request): Promise<Answer> {
     const { handle, abort } = request;
-    const once = new OnceCall(abort);
+    const once = new OnceCall(abort, null);
     this.#handles.open(handle, once);
     try {
       return await once.run(this.#options.service, this.#handles, request, this.#pluginCall(request));
@@ -161,40 +189,81 @@ class XsfServer {
     }
   }
 
-  #open(request: Request): Promise<Answer> {
+  /** Answers at once; the call goes on by itself, whether its client stays or leaves. */
+  #onceLater(request: Request, postback: Postback): Answer {
+    const { input, handle, abort } = request;
+    const { service, shutdown } = this.#options;
+    const call = this.#pluginCall(request);
+    const permit = service.admit();
+    const posting = postback.open(request, call.params);
+    const once = new OnceCall(abort, posting);
+    this.#handles.open(handle, once);
+    postback.once(posting, [shutdown, abort.signal], (deadline) =>
+      once.run(service, this.#handles, { ...request, deadline }, call, permit).finally(() => {
+        this.#handles.release(handle);
+      }),
+    );
+    return empty(input.serviceId);
+  }
+
+  #open(request: Request, postback: Postback | null): Answer | Promise<Answer> {
     const { input, handle } = request;
-    const stream = new XsfStream(this.#options.service.open(this.#pluginCall(request), input.syncId), input.expect);
+    const call = this.#pluginCall(request);
+    const session = this.#options.service.open(call, input.syncId);
+    const posting = postback?.open(request, call.params) ?? null;
+    const stream = new XsfStream(session, input.expect, posting);
     this.#handles.open(handle, stream);
     this.#handles.enter(handle);
     void stream.done.then(() => {
       this.#handles.leave(handle);
     });
+    if (posting !== null) {
+      postback?.stream(
+        posting,
+        (wait) => stream.next(input.serviceId, wait),
+        () => {
+          // Whoever ended the stream may have let go of the handle, and somebody else may have it by now.
+          if (this.#handles.live.get(handle) === stream) this.#handles.release(handle);
+        },
+      );
+    }
     this.#sweep();
     if (request.op !== 'AIIn') return this.#continue(request);
     // Clients know that opening succeeds: what fails shows on the next call.
     stream.put(input.syncId, hold(request));
-    return Promise.resolve(empty(input.serviceId));
+    return empty(input.serviceId);
   }
 
   async #continue(request: Request): Promise<Answer> {
     const { op, handle, input, deadline } = request;
     const stream = this.#handles.find(handle);
     if (stream instanceof OnceCall) {
-      if (op !== 'AIExcp') throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
+      if (op !== 'AIExcp') {
+        if (stream.posting !== null) return empty(input.serviceId);
+        throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
+      }
+      stream.posting?.cancel();
       stream.close(new AigesError('releasedHandle'));
       return empty('');
     }
     if (op === 'AIExcp') {
       this.#handles.release(handle);
+      stream.posting?.cancel();
       const ended = stream.close(new AigesError('releasedHandle'));
       // So that who opens the next session right away finds the licence free; but not longer than the client waits.
       await Promise.race([ended, aborted(deadline.signal)]);
       return empty('');
     }
+    // The session goes on: its client may send the packet again as it should be.
+    if (op === 'AIIn') this.#options.service.checkInputs(input.frames);
     try {
       if (op === 'AIIn') {
         checkMeta(input);
         stream.put(input.syncId, hold(request));
+      }
+      if (stream.posting !== null) {
+        stream.touch();
+        return empty(input.serviceId);
       }
       // Input is never held up by output: what is there is taken along.
       const wait = op === 'AIIn' ? AbortSignal.abort() : deadline.signal;
@@ -229,12 +298,12 @@ class XsfServer {
     }
   }
 
-  #pluginCall({ input, handle }: Request): Omit<Call, 'signal' | 'deadline'> {
+  #pluginCall({ input, handle, param }: Request): Omit<Call, 'signal' | 'deadline'> {
     return {
       sid: input.headers.get('sid') ?? '',
       tag: handle,
       params: pluginParams(input, this.#options.headerPass),
-      resourceIds: [],
+      resourceIds: this.#options.service.resources === null ? [] : namedResources({ input, param }),
       expect: input.expect,
     };
   }
@@ -257,17 +326,23 @@ function readLoaderInput(envelope: Envelope): LoaderInput {
   }
 }
 
-function reply(handle: string, address: Address, output: LoaderOutput | null, release?: () => void): Reply {
+function reply(
+  handle: string,
+  address: Address,
+  output: LoaderOutput | null,
+  { param = emptyMap, release }: Pick<Answer, 'param' | 'release'> = {},
+): Reply {
   const error = output?.error ?? null;
+  const peerAddress = `${address.host}:${address.port}`;
   const chunks = encodeReply(
-    { handle, peerAddress: `${address.host}:${address.port}`, error: error === null ? null : envelopeError(error) },
+    { handle, peerAddress, error: error === null ? null : envelopeError(error), param },
     output,
   );
   return release === undefined ? { chunks } : { chunks, release };
 }
 
 /** Milliseconds that the client waits for its answer. What is not a positive number gives up at once. */
-function waitTime(text: string | undefined): number {
-  if (text === undefined) return defaultWaitMs;
+function waitTime(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
   return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }

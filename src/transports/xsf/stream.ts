@@ -7,18 +7,22 @@ import type { Input } from '../../engine/input.js';
 import { answerStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
 import type { LoaderOutput, Payload } from './codec.js';
+import type { Posting } from './posting.js';
 import { type Answer, empty } from './request.js';
 
 /** A stream session as clients of this protocol drive it: with unary calls that name its handle. */
 export class XsfStream {
+  /** Where the results are posted; null when the client asks for them. */
+  readonly posting: Posting | null;
   readonly #session: Session;
   readonly #expect: readonly ExpectedOutput[];
   /** Results given so far, by output. */
   readonly #counts = new Map<string, number>();
 
-  constructor(session: Session, expect: readonly ExpectedOutput[]) {
+  constructor(session: Session, expect: readonly ExpectedOutput[], posting: Posting | null) {
     this.#session = session;
     this.#expect = expect;
+    this.posting = posting;
   }
 
   /** When the client or the plugin last did something, in milliseconds of `performance.now()`. */
@@ -29,6 +33,11 @@ export class XsfStream {
   /** Resolves when the plugin has let go of the stream. */
   get done(): Promise<void> {
     return this.#session.done;
+  }
+
+  /** Says that the client is still there. */
+  touch(): void {
+    this.#session.touch();
   }
 
   /** @throws AigesError why the session has ended, or what is wrong with the packet */

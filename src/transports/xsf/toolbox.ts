@@ -8,16 +8,20 @@ export interface ToolboxOptions {
   readonly ready: () => boolean;
   /** Names of the services. */
   readonly services: readonly string[];
+  /** The text of the metrics; `null` when they are off. */
+  readonly metrics: ((options: { readonly milliseconds: boolean }) => Promise<string>) | null;
 }
+
+const metricsOff = '# metrics are off; write able = 1 into [metrics] to turn them on\n';
 
 /** Serves `/utils.ToolBox/cmdserver`: how the tier's tools look at a running server. */
 export function serveToolbox(server: GrpcServer, options: ToolboxOptions): void {
   const startedAt = performance.now();
-  server.unary('/utils.ToolBox/cmdserver', (call) => {
-    const body = answer(decodeRequest(call.message.bytes), options, startedAt);
+  server.unary('/utils.ToolBox/cmdserver', async (call) => {
+    const body = await answer(decodeRequest(call.message.bytes), options, startedAt);
     const writer = protobuf.Writer.create();
     if (body !== '') writer.uint32((2 << 3) | 2).string(body);
-    return Promise.resolve({ chunks: [writer.finish()] });
+    return { chunks: [writer.finish()] };
   });
 }
 
@@ -43,10 +47,11 @@ function decodeRequest(bytes: Uint8Array): CommandRequest {
   return { query, headers };
 }
 
-function answer({ query, headers }: CommandRequest, options: ToolboxOptions, startedAt: number): string {
+async function answer({ query, headers }: CommandRequest, options: ToolboxOptions, startedAt: number): Promise<string> {
   const method = parseStrings(headers, 'headers').get('method') ?? '';
   if (method.toUpperCase() !== 'GET') throw new GrpcError(GrpcStatus.unknown, "don't support the method");
-  switch (parseStrings(query, 'query').get('cmd')) {
+  const asked = parseStrings(query, 'query');
+  switch (asked.get('cmd')) {
     case 'health':
       return health(options);
     case 'status':
@@ -56,6 +61,10 @@ function answer({ query, headers }: CommandRequest, options: ToolboxOptions, sta
         `uptime: ${Math.floor((performance.now() - startedAt) / 1000)}s`,
         '',
       ].join('\n');
+    case 'metrics':
+      return options.metrics === null
+        ? metricsOff
+        : await options.metrics({ milliseconds: asked.get('timeUnit') === 'ms' });
     case 'query':
       return 'query method not defined';
     case undefined:

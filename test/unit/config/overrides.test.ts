@@ -15,13 +15,8 @@ describe('the environment', () => {
     ['AIGES__AIGES__ASYNCMODE', '1', 'AIGES__AIGES__ASYNCMODE: expected true or false but found "1"'],
     [
       'AIGES_PLUGIN_MODE',
-      'node',
-      'AIGES_PLUGIN_MODE: TypeScript plugins come with a later version; unset it or set it to c to serve a C engine',
-    ],
-    [
-      'AIGES_PLUGIN_MODE',
       'python',
-      'AIGES_PLUGIN_MODE: Python plugins come with a later version; unset it or set it to c to serve a C engine',
+      'AIGES_PLUGIN_MODE: Python plugins come with a later version; unset it, or set it to c or node',
     ],
     [
       'AIGES_PLUGIN_MODE',
@@ -74,7 +69,7 @@ describe('the environment', () => {
       }),
     );
     expect(config.grpc.port).toBe(6000);
-    expect(config.services[0]?.plugin.asyncMode).toBe(true);
+    expect(config.services[0]?.plugin).toMatchObject({ asyncMode: true });
     expect(config.limits.onceTimeoutMs).toBe(5000);
     expect(config.http).toBeNull();
     expect(warnings).toEqual([]);
@@ -107,10 +102,18 @@ describe('the environment', () => {
     expect(service).toMatchObject({ version: '2.8.0 beta', route: '/v1/private/svcName' });
   });
 
-  test('a NUMA node is accepted with a warning', () => {
-    expect(parse('', env({ AIGES_ENV_NUMA: '1' })).warnings).toEqual([
-      'AIGES_ENV_NUMA: has no effect in this version yet',
+  test.each(['x', '-1', '1.5', '0x1', 'node0', '123456'])('a NUMA node that is no number is refused: %j', (node) => {
+    expect(fail('', env({ AIGES_ENV_NUMA: node }))).toEqual([
+      `AIGES_ENV_NUMA: expected the number of a NUMA node such as 0 but found ${JSON.stringify(node)}`,
     ]);
+  });
+
+  test.each([
+    ['1', 1],
+    [' 0 ', 0],
+    ['', null],
+  ])('%j chooses a NUMA node', (node, chosen) => {
+    expect(parse('', env({ AIGES_ENV_NUMA: node })).config.numaNode).toBe(chosen);
   });
 });
 

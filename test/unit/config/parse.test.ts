@@ -81,23 +81,27 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       'aiges.toml: grpc.server: "wire" is not available: the native server comes with a later version; write "grpc-js"',
     ],
     [
-      '[plugin]\nkind = "node"',
-      'aiges.toml: plugin.kind: "node" is not available: TypeScript plugins come with a later version; this one serves C engines (kind = "native")',
+      '[plugin]\nkind = "python"',
+      'aiges.toml: plugin.kind: "python" is not available: Python plugins come with a later version; this one serves C engines and TypeScript',
     ],
-    ['[plugin]\nkind = "wasm"', 'aiges.toml: plugin.kind: expected "native" but found "wasm"'],
-    ['[plugin]\npath = " "', 'aiges.toml: plugin.path: expected the path of a shared library but found " "'],
+    ['[plugin]\nkind = "wasm"', 'aiges.toml: plugin.kind: expected "native" or "node" but found "wasm"'],
+    ['[plugin]\npath = " "', 'aiges.toml: plugin.path: expected the path of a plugin but found " "'],
+    ['[plugin]\npath = "a\\u0000"', 'aiges.toml: plugin.path: expected the path of a plugin but found "a\\u0000"'],
     [
-      '[plugin]\npath = "a\\u0000"',
-      'aiges.toml: plugin.path: expected the path of a shared library but found "a\\u0000"',
-    ],
-    [
-      '[plugin]\npath = "./wrapper.ts"',
-      'aiges.toml: plugin.path: TypeScript plugins come with a later version; expected the path of a shared library but found "./wrapper.ts"',
+      '[plugin]\nkind = "native"\npath = "./wrapper.ts"',
+      'aiges.toml: plugin.kind: a C engine is a shared library, but path is "./wrapper.ts"; write kind = "node", or leave it out',
     ],
     [
       '[plugin]\npath = "wrapper.py"',
-      'aiges.toml: plugin.path: Python plugins come with a later version; expected the path of a shared library but found "wrapper.py"',
+      'aiges.toml: plugin.path: Python plugins come with a later version; expected a shared library or a TypeScript module but found "wrapper.py"',
     ],
+    ['[metrics]\nwinSize = 0', 'aiges.toml: metrics.winSize: expected an integer from 1 to 86400 but found 0'],
+    [
+      '[metrics]\ntimePerSlice = "1s"',
+      'aiges.toml: metrics.timePerSlice: expected an integer from 1 to 2147483647 (ms) but found "1s"',
+    ],
+    ['[log]\nsize = -1', 'aiges.toml: log.size: expected an integer from 0 to 2147483647 (MiB) but found -1'],
+    ['[log]\nfile = "a\\u0000"', 'aiges.toml: log.file: expected text but found "a\\u0000"'],
     ['[plugin]\noutput = "leaze"', 'aiges.toml: plugin.output: expected "copy" or "lease" but found "leaze"'],
     [
       '[plugin]\nservice = "a/b"',
@@ -111,6 +115,21 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       '[plugin]\nroute = "/:x"',
       'aiges.toml: plugin.route: expected a path such as "/v1/private/{service}" without blanks, ":", "*", "?" or a "/" at its end but found "/:x"',
     ],
+    ['[plugin]\ninputs = 1', 'aiges.toml: plugin.inputs: expected a list of strings but found 1'],
+    ['[plugin]\ninputs = ["a", ""]', 'aiges.toml: plugin.inputs: expected each input by its name, once, but found ""'],
+    [
+      '[plugin]\ninputs = ["a", "b", "a"]',
+      'aiges.toml: plugin.inputs: expected each input by its name, once, but found "a" twice',
+    ],
+    [
+      '[plugin]\ntagGrace = 60',
+      'aiges.toml: plugin.tagGrace: expected a duration from 0s to 86400s such as "60s", "500ms" or "2m" but found 60',
+    ],
+    [
+      '[limits]\noutputBytes = "2GiB"',
+      'aiges.toml: limits.outputBytes: expected a size from 1B to 2047MiB such as "64MiB", "512KiB" or 4096 (bytes) but found "2GiB"',
+    ],
+    ['[limits]\nresults = 0', 'aiges.toml: limits.results: expected an integer from 1 to 10000000 but found 0'],
     ['[plugin]\nroute = "/healthz"', 'aiges.toml: plugin.route: /healthz belongs to the loader itself; choose another'],
     // Keys and tables that do not exist
     ['[svcName]\nprot = 1', 'aiges.toml: svcName.prot: unknown key; did you mean port?'],
@@ -193,17 +212,39 @@ describe('what has no effect is warned of once', () => {
       '[fc]\nable = 0',
       ['fc.able: ignored: the limit is always on; remove it, and set fc.max to what the engine bears'],
     ],
-    [
-      '[fc]\nable = 1000\nttl = 10000\nbest = "x"',
-      ['fc.best: has no effect in this version yet; its type is integer, not text'],
-    ],
+    ['[fc]\nable = 1000\nttl = 10000\nbest = "x"', ['[fc]: best: for the platform of the original, ignored; remove']],
     ['[metrics]\nable = 0\nidc = "dz"', []],
     ['[metrics]\nidc = "dz"', []],
+    ['[metrics]\nable = 1\nidc = "dz"', []],
+    ['[metrics]\nable = false', []],
+    ['[metrics]\nable = 2', ['metrics.able: metrics stay off: only 1 turns them on, not 2']],
     [
-      '[metrics]\nable = 1\nidc = "dz"',
-      ['metrics.able: has no effect in this version yet', 'metrics.idc: has no effect in this version yet'],
+      '[metrics]\nable = true',
+      ['metrics.able: expected an integer from -2147483647 to 2147483647 but found true; the default is used, 0'],
     ],
     ['[pprof]\nable = false\nport = 1', []],
+    [
+      '[pprof]\nable = true',
+      [
+        'pprof.able: has no effect: to profile this loader start it with node --cpu-prof (docs/observability.md); remove it',
+      ],
+    ],
+    ['[svcName]\nconn-rbuf = 0\nconn-wbuf = 2', []],
+    [
+      '[svcName]\nconn-rbuf = 1\nconn-wbuf = 1',
+      [
+        'svcName.conn-rbuf: has no effect: buffers of connections size themselves',
+        'svcName.conn-wbuf: has no effect: buffers of connections size themselves',
+      ],
+    ],
+    [
+      '[log]\nasync = 0\ncaller = 0',
+      ['log.async: has no effect: lines are written in the background, as soon as the disk takes them'],
+    ],
+    ['[log]\ncaller = 1', ['log.caller: has no effect: lines name what happened, with its code and its cause']],
+    ['[aiges]\nstorageData = 0\ngray = false', []],
+    ['[aiges]\nstorageData = 1', ['aiges.storageData: expected true or false but found 1; the default is used, false']],
+    ['[aiges]\ngray = true', ['[aiges]: gray: for the platform of the original, ignored; remove']],
     ['[trace]\nable = 0\nhost = "h"', []],
     ['[trace]\nable = "0"', []],
     ['[sonar]\nable = false', []],
@@ -214,8 +255,8 @@ describe('what has no effect is warned of once', () => {
     ['[lb]\nable = {}', ['[lb]: talks to the platform of the original, ignored; remove it or write able = 0']],
     ['[auth]\na = 1\nb = 2', ['[auth]: was never read, ignored; remove it']],
     [
-      '[downAsync]\nrabPass = ["secret"]',
-      ['downAsync.rabPass: has no effect in this version yet; its type is string, not an array'],
+      '[aiges]\npythonPluginCmd = ["secret"]',
+      ['aiges.pythonPluginCmd: has no effect in this version yet; its type is string, not an array'],
     ],
     ['[plugins]\npath = "x"', ['[plugins]: unknown table, ignored; did you mean [plugin]?']],
     ['[quux]', ['[quux]: unknown table, ignored']],
@@ -257,6 +298,10 @@ describe('defaults', () => {
         drainTimeoutMs: 10000,
         resize: false,
         abandoned: 10000,
+        results: 10000,
+        resultBytes: 268435456,
+        outputBytes: 1073741824,
+        resources: 10000,
         leasedBytes: 268435456,
         threads: 12,
       },
@@ -269,7 +314,10 @@ describe('defaults', () => {
         maxRedirects: 3,
         parallel: 4,
       },
-      log: { level: 'info' },
+      log: { level: 'info', file: null },
+      metrics: null,
+      numaNode: null,
+      delivery: null,
       services: [
         {
           name: 'svcName',
@@ -283,11 +331,15 @@ describe('defaults', () => {
             output: 'copy',
             emptyList: 'sentinel',
             abandon: 'release',
+            tagGraceMs: 60_000,
           },
+          resources: false,
           pluginConfig: new Map(),
           maxConcurrent: 8,
           headerPass: ['sid'],
           streams: { ttlMs: 15000, rollMs: 5000, realTime: true, gapMs: 5000, maxPackets: 1000 },
+          storeInput: false,
+          inputs: null,
         },
       ],
     });
@@ -329,6 +381,9 @@ describe('values', () => {
       output = "lease"
       emptyList = "null"
       abandon = "hold"
+      tagGrace = "2s"
+      inputs = ["audio", "text"]
+      resources = true
       [fc]
       max = 3
       [http]
@@ -339,6 +394,10 @@ describe('values', () => {
       onceTimeout = "500ms"
       drainTimeout = "0s"
       leasedBytes = 1024
+      results = 5
+      resultBytes = "1KiB"
+      outputBytes = "2047MiB"
+      resources = 20
       [aiges]
       asyncMode = true
       [log]
@@ -360,7 +419,11 @@ describe('values', () => {
         drainTimeoutMs: 0,
         resize: false,
         abandoned: 10000,
+        resources: 20,
         leasedBytes: 1024,
+        results: 5,
+        resultBytes: 1024,
+        outputBytes: 2146435072,
         threads: 7,
       },
       log: { level: 'silent' },
@@ -376,8 +439,11 @@ describe('values', () => {
             output: 'lease',
             emptyList: 'null',
             abandon: 'hold',
+            tagGraceMs: 2000,
           },
+          resources: true,
           maxConcurrent: 3,
+          inputs: ['audio', 'text'],
         },
       ],
     });
@@ -395,6 +461,28 @@ describe('values', () => {
     });
   });
 
+  test('metrics have the name of the service section and the labels of the config', () => {
+    const text =
+      '[digits]\n[plugin]\nservice = "public"\n[metrics]\nable = 1\nidc = "dz"\nsub = 7\ntimePerSlice = 100\nwinSize = 3';
+    expect(parse(text, { section: 'digits' }).config.metrics).toEqual({
+      labels: { sub: '7', name: 'digits', idc: 'dz', cs: '3s' },
+      slices: 3,
+      sliceMs: 100,
+    });
+  });
+
+  test.each([
+    ['[log]\nfile = ""', null],
+    ['[log]\nsize = 5', null],
+    ['[log]\nfile = "a.log"', { path: 'a.log', maxBytes: 10 << 20, keep: 10, maxAgeMs: 864_000_000 }],
+    [
+      '[log]\nfile = "a.log"\nsize = 0\ncount = 0\ndie = 0',
+      { path: 'a.log', maxBytes: null, keep: null, maxAgeMs: null },
+    ],
+  ])('%j chooses where the log goes', (text, file) => {
+    expect(parse(text).config.log.file).toEqual(file);
+  });
+
   test.each([
     ['[wrapper]\nhttp_listen = "0.0.0.0:9000"', { host: '0.0.0.0', port: 9000 }],
     ['[wrapper]\nhttp_listen = ":"', { host: '0.0.0.0', port: 0 }],
@@ -406,6 +494,16 @@ describe('values', () => {
     const { http } = parse(text).config;
     if (address === null) expect(http).toBeNull();
     else expect(http).toMatchObject(address);
+  });
+
+  test.each([
+    ['[plugin]\npath = "./wrapper.ts"', {}, './wrapper.ts'],
+    ['[plugin]\npath = "plugin.mjs"', {}, 'plugin.mjs'],
+    ['[plugin]\nkind = "node"', {}, './wrapper.ts'],
+    ['', { AIGES_PLUGIN_MODE: 'node' }, './wrapper.ts'],
+  ])('%s with %o is a wrapper in worker threads', (text, env, path) => {
+    const { config } = parse(text, { env });
+    expect(config.services[0]?.plugin).toEqual({ kind: 'node', path, instances: 1, execLimitMs: 5000, heapMiB: null });
   });
 
   test('headers to pass come from the config and from the list file, once each', () => {
@@ -422,12 +520,15 @@ describe('files of the original', () => {
     expect(config).toMatchObject({
       grpc: { host: '0.0.0.0', port: 5090 },
       http: { host: '0.0.0.0', port: 1888 },
-      log: { level: 'debug' },
+      log: {
+        level: 'debug',
+        file: { path: './log/aiges.log', maxBytes: 3 << 20, keep: 3, maxAgeMs: 3 * 24 * 60 * 60 * 1000 },
+      },
       services: [{ name: 'svcName', maxConcurrent: 1, plugin: { asyncMode: true } }],
     });
     expect(config.services[0]?.pluginConfig.get('resource./opt/models/graph.bin')).toBe('GRAPH');
-    expect(warnings).toHaveLength(17);
-    expect(new Set(warnings).size).toBe(17);
+    expect(warnings).toHaveLength(12);
+    expect(new Set(warnings).size).toBe(12);
   });
 
   test('an early release with numbers for booleans loads too', () => {

@@ -62,6 +62,14 @@ describe('Reorder', () => {
     expect(takeAll(reorder)).toEqual([1]);
   });
 
+  it('goes on behind a gap however many packets wait there', () => {
+    const count = 200_000;
+    const reorder = new Reorder<Box<number>>(0, count);
+    for (let number = count; number > 0; number--) reorder.put(number, box(number));
+    reorder.skip();
+    expect(takeAll(reorder)).toHaveLength(count);
+  });
+
   it('gives any permutation of packets in order, each once', () => {
     const order = fc.uniqueArray(fc.integer({ min: 0, max: 60 }), { maxLength: 60 });
     fc.assert(

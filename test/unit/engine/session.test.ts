@@ -37,6 +37,7 @@ function open(changes: Partial<SessionOptions> = {}): Session {
     },
     runtime,
     permit: admission.tryAcquire(),
+    use: () => Promise.resolve(null),
     firstNumber: 0,
     ...changes,
   });
@@ -97,6 +98,24 @@ describe('Session', () => {
     await expect(session.next(never)).rejects.toMatchObject({ code: 10907 });
   });
 
+  it.each([
+    ['are left for later', 0, false],
+    ['wait for a client that takes none', 200, true],
+  ])('reports a failed write at once though results %s', async (_name, results, realTime) => {
+    const session = open({ realTime });
+    const stream = await currentStream();
+    for (let n = 0; n < results; n++) stream.give('untaken');
+    // As many as the session takes.
+    await new Promise(setImmediate);
+    stream.onWrite = () => {
+      throw new AigesError('writeFailed', { message: 'no;code=6', pluginCode: 6 });
+    };
+    session.put(0, packet(part('a')));
+    await session.done;
+    expect(admission.running).toBe(0);
+    await expect(session.next(never)).rejects.toMatchObject({ code: 10907 });
+  });
+
   it('reports a failed read to who is waiting', async () => {
     const session = open();
     const stream = await currentStream();
@@ -124,6 +143,21 @@ describe('Session', () => {
       session.put(6, packet(part('too much')));
     }).toThrow('input invalid data');
     await session.close(closed);
+  });
+
+  it('ends a stream whose client makes up ever more inputs', async () => {
+    const session = open();
+    const stream = await currentStream();
+    const many = Array.from({ length: 1000 }, (_, n) => part('x', DataStatus.end, `in${n}`));
+    session.put(0, packet(...many));
+    session.put(1, packet(...many));
+    session.put(2, packet(part('x', DataStatus.end, 'one more')));
+    await session.done;
+    await expect(session.next(never)).rejects.toMatchObject({
+      code: 10009,
+      detail: 'a stream has at most 1000 inputs',
+    });
+    expect(stream.written).toHaveLength(2);
   });
 
   it('writes packets in the order of their numbers, and drops late ones', async () => {
@@ -190,9 +224,10 @@ describe('Session', () => {
     const session = open({ inputs: ['one', 'two'] });
     const stream = await currentStream();
     session.put(0, packet(part('a', DataStatus.end, 'one')));
-    session.put(1, packet(part('b', DataStatus.once, 'two')));
+    session.put(1, packet(part('b', DataStatus.begin, 'two')));
+    session.put(2, packet(part('c', DataStatus.once, 'two')));
     await settle();
-    expect(stream.written.map(({ last }) => last)).toEqual([false, true]);
+    expect(stream.written.map(({ last }) => last)).toEqual([false, false, true]);
     await session.close(closed);
   });
 
@@ -247,6 +282,24 @@ describe('Session', () => {
     await settle();
     for (let n = 0; n < 300; n++) expect(await take(session)).toBe(String(n));
     await session.close(closed);
+  });
+
+  it('does not hold the last result back for a packet that is still being completed', async () => {
+    const waiting = gate<readonly Frame[]>();
+    const session = open({
+      prepare: (_frames, signal) => {
+        signal.addEventListener('abort', () => {
+          waiting.fail(signal.reason);
+        });
+        return waiting.promise;
+      },
+    });
+    const stream = await currentStream();
+    session.put(0, packet(part('lies elsewhere')));
+    await settle();
+    stream.give('last', DataStatus.end);
+    expect(await take(session)).toBe('last');
+    expect(stream.written).toEqual([]);
   });
 
   it('tells everyone why it was closed, and aborts the signal of the plugin', async () => {
@@ -310,5 +363,23 @@ describe('Session', () => {
     hold.open();
     await done;
     expect(runtime.streams).toHaveLength(1);
+  });
+
+  it('drops what waits when it is closed, also while the stream is still being opened', async () => {
+    const hold = gate();
+    const make = runtime.openStream;
+    runtime.openStream = async (call) => {
+      await hold.promise;
+      return make(call);
+    };
+    const session = open();
+    session.put(0, packet(part('nobody waits for this')));
+    session.put(5, packet(part('out of order')));
+    const done = session.close(closed);
+    // At once: the plugin may be stuck.
+    expect(inputsHeld).toBe(0);
+    hold.open();
+    await done;
+    expect(runtime.streams[0]?.written).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { DataStatus, DataType, type Frame } from '../../../src/core/frame.js';
-import type { Driver, DriverCall, DriverPort } from '../../../src/sdk/driver.js';
+import type { CallNames, Driver, DriverCall, DriverPort } from '../../../src/sdk/driver.js';
 
 /** What a wrapper has said. */
 export class Said implements DriverPort {
@@ -10,10 +10,10 @@ export class Said implements DriverPort {
   log(level: string, message: string, fields: object): void {
     this.lines.push({ level, message, fields });
   }
-  meter(tag: string, key: string, count: number): void {
+  meter({ tag }: CallNames, key: string, count: number): void {
     this.meters.push([tag, key, count]);
   }
-  trace(tag: string, key: string, value: string): void {
+  trace({ tag }: CallNames, key: string, value: string): void {
     this.traces.push([tag, key, value]);
   }
 }

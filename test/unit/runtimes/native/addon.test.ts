@@ -217,6 +217,18 @@ describe('a stream', () => {
     );
   });
 
+  it('should refuse ids that do not fit, whatever they are', async () => {
+    const { engine } = await addon.open(fixture('scripted'), [], options);
+    for (const id of [-1, 1.5, 4294967296, NaN, '1', null, undefined] as number[]) {
+      expect(() => addon.loadResource(engine, id, [frame])).toThrow('expected an unsigned 32-bit number for id');
+      expect(() => addon.unloadResource(engine, id)).toThrow(TypeError);
+    }
+    expect(() => addon.loadResource(engine, 1, {} as [])).toThrow('expected an array for frames');
+    await addon.close(engine);
+    expect(() => addon.loadResource(engine, 1, [frame])).toThrow(TypeError);
+    expect(() => addon.unloadResource(engine, 1)).toThrow(TypeError);
+  });
+
   it('should reject with what wrapperDestroy returned', async () => {
     const { engine } = await addon.open(fixture('scripted'), [], options);
     const stream = await addon.openStream(engine, 't', ['destroy', 'fail', 'code', '5'], [], false);

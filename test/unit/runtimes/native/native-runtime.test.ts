@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { AigesError } from '../../../../src/core/errors.js';
-import type { Output } from '../../../../src/core/runtime.js';
+import { DataStatus, DataType, type Frame } from '../../../../src/core/frame.js';
+import type { Output, PluginRuntime } from '../../../../src/core/runtime.js';
 import { counters, createNativeRuntime } from '../../../../src/runtimes/native/index.js';
 import {
   ask,
@@ -97,7 +98,8 @@ describe('start', () => {
       kind: 'native',
       version: 'scripted 1.0',
       warnings: [],
-      capabilities: { once: true, stream: true, resources: false },
+      capabilities: { once: true, stream: true, resources: true },
+      inputs: null,
     });
     await runtime.stop();
   });
@@ -109,6 +111,127 @@ describe('start', () => {
     expect(await stat(second, 'init')).toBe(inits);
     await first.stop();
     expect(await ask(second, { do: 'reply' })).toBe('ok');
+  });
+});
+
+describe('resources', () => {
+  const per = { key: 'patch', type: DataType.other, status: DataStatus.end };
+  const content = (data: Uint8Array | string, desc: Record<string, string> = {}): Frame =>
+    frame(data, { ...per, desc: new Map(Object.entries(desc)) });
+
+  it('should reject before start and after stop', async () => {
+    const runtime = createNativeRuntime({ path: fixture('scripted') });
+    await expect(runtime.loadResource(1, [content('a')])).rejects.toMatchObject({ kind: 'internal' });
+    await runtime.start(noConfig);
+    await runtime.stop();
+    await expect(runtime.unloadResource(1)).rejects.toMatchObject({ kind: 'internal' });
+  });
+
+  it('should refuse them for an engine that takes none', async () => {
+    const runtime = createNativeRuntime({ path: fixture('no_resources') });
+    expect(await runtime.start(noConfig)).toMatchObject({ warnings: [], capabilities: { resources: false } });
+    await expect(runtime.loadResource(1, [content('a')])).rejects.toMatchObject({ kind: 'unsupported' });
+    await expect(runtime.unloadResource(1)).rejects.toMatchObject({ kind: 'unsupported' });
+    await runtime.stop();
+  });
+
+  it('should give text and code of what the engine refuses', async () => {
+    const runtime = await start();
+    await expect(runtime.loadResource(1, [content('a', { load: 'fail', code: '3' })])).rejects.toMatchObject({
+      kind: 'loadFailed',
+      code: 10903,
+      message: 'scripted error 3;code=3',
+      pluginCode: 3,
+    });
+    await runtime.loadResource(1, [content('a', { unload: 'failOnce', code: '4' })]);
+    await expect(runtime.unloadResource(1)).rejects.toMatchObject({
+      kind: 'unloadFailed',
+      code: 10904,
+      message: 'scripted error 4;code=4',
+      pluginCode: 4,
+    });
+    await runtime.unloadResource(1);
+  });
+
+  it('should refuse a name that a C string cannot carry', async () => {
+    const runtime = await start();
+    const named = { ...content('a'), key: 'a\0b' };
+    await expect(runtime.loadResource(1, [named])).rejects.toMatchObject({ kind: 'invalidInput' });
+    expect(counters().pins).toBe(0);
+  });
+
+  it.each([
+    ['auto', 1],
+    ['auto', inPlace],
+    ['copy', inPlace],
+  ] as const)('should hand content over with input = %s, %d bytes, and let go of it', async (input, length) => {
+    const runtime = await start({ input });
+    await runtime.loadResource(7, [content(bytes(length), { patch_id: 'p' }), content('more')]);
+    expect(counters().pins).toBe(0);
+    const described = text(await runtime.once(call({ do: 'described' }, { resourceIds: [7] }), [frame()]));
+    expect(described).toMatch(
+      new RegExp(`^7=patch 4 2 ${length} aligned=\\d+ nul=\\w+ desc=patch_id=p\npatch 4 2 4 aligned=64 nul=yes desc=`),
+    );
+    await runtime.unloadResource(7);
+  });
+
+  it.each([false, true])('should show calls and streams what is loaded, asyncMode = %s', async (asyncMode) => {
+    const runtime = await start({ asyncMode });
+    const before = await stat(runtime, 'badRes');
+    await runtime.loadResource(4294967295, [content('one')]);
+    await runtime.loadResource(2, [content('two')]);
+    const resourceIds = [2, 4294967295];
+    const answer = await runtime.once(call({ do: 'resources' }, { resourceIds }), [frame()]);
+    expect(text(answer)).toBe('2=two\n4294967295=one');
+    const stream = await runtime.open(call({ write: 'resources' }, { resourceIds }));
+    await stream.write([frame('x', { status: DataStatus.end })], { last: true });
+    for await (const output of stream.results()) expect(text(output)).toBe('2=two\n4294967295=one');
+    await stream.close();
+    for (const id of resourceIds) await runtime.unloadResource(id);
+    expect(await stat(runtime, 'badRes')).toBe(before);
+    expect(await stat(runtime, 'resources')).toBe(0);
+  });
+});
+
+describe('a resource of a call that was given up', () => {
+  const patch = frame('a', { key: 'patch', type: DataType.other, status: DataStatus.end });
+
+  const giveUp = async (runtime: PluginRuntime, params: Record<string, string>): Promise<void> => {
+    const client = new AbortController();
+    const given = call({ do: 'reply', ...params }, { resourceIds: [1], signal: client.signal });
+    const answer = runtime.once(given, [frame()]);
+    // wrapperExecAsync has returned.
+    await until(() => {
+      expect(counters()).toMatchObject({ jobsQueued: 0, jobsRunning: 0, asyncWaiting: 1 });
+    });
+    client.abort(new AigesError('timeout'));
+    await expect(answer).rejects.toMatchObject({ kind: 'timeout' });
+  };
+
+  it('should stay until the engine has called back', async () => {
+    const runtime = await start({ asyncMode: true });
+    const bad = await stat(runtime, 'badRes');
+    await runtime.loadResource(1, [patch]);
+    await runtime.loadResource(2, [patch]);
+    const gate = `resource-${process.pid}`;
+    await giveUp(runtime, { callback: 'late', gate });
+    let unloaded = false;
+    const unload = runtime.unloadResource(1).then(() => (unloaded = true));
+    // Another one goes at once.
+    await runtime.unloadResource(2);
+    expect(await stat(runtime, 'resources')).toBe(1);
+    expect(unloaded).toBe(false);
+    await ask(runtime, { do: 'open', gate });
+    await unload;
+    expect(await stat(runtime, 'badRes')).toBe(bad);
+  });
+
+  it('should not stay for ever when the callback never comes', async () => {
+    const runtime = await start({ asyncMode: true, tagGraceMs: 30 });
+    await runtime.loadResource(1, [patch]);
+    await giveUp(runtime, { callback: 'never' });
+    await runtime.unloadResource(1);
+    expect(await stat(runtime, 'resources')).toBe(0);
   });
 });
 
@@ -534,14 +657,14 @@ describe('records', () => {
         onMeter: (...record) => seen.push(record),
         onTrace: (...record) => seen.push(record),
       });
-      const { tag, ...rest } = call({ do: 'control', times: 2, text: 'v' });
+      const { tag, ...rest } = call({ do: 'control', times: 2, text: 'v' }, { sid: 'the sid' });
       text(await runtime.once({ tag, ...rest }, [frame()]));
       await until(() => {
         expect(seen).toEqual([
-          [tag, 'm', 1],
-          [tag, 'k', 'v'],
-          [tag, 'm', 2],
-          [tag, 'k', 'v'],
+          [tag, 'm', 1, 'the sid'],
+          [tag, 'k', 'v', 'the sid'],
+          [tag, 'm', 2, 'the sid'],
+          [tag, 'k', 'v', 'the sid'],
         ]);
       });
       await runtime.stop();

@@ -306,14 +306,14 @@ describe.each(modes)('a stream of an engine that is %s', (_, options) => {
       onMeter: (...record) => seen.push(record),
       onTrace: (...record) => seen.push(record),
     });
-    const { tag, ...rest } = call({ write: 'control', text: 'v' });
+    const { tag, ...rest } = call({ write: 'control', text: 'v' }, { sid: 'the sid' });
     const session = await runtime.open({ tag, ...rest });
     await session.write(end('a'), { last: true });
     await session.close();
     await until(() => {
       expect(seen).toEqual([
-        [tag, 'm', 1],
-        [tag, 'k', 'v'],
+        [tag, 'm', 1, 'the sid'],
+        [tag, 'k', 'v', 'the sid'],
       ]);
     });
   });

@@ -155,8 +155,8 @@ describe('a call', () => {
         'warn to the log',
       ]);
     });
-    expect(started.meters).toEqual([[`t${tags}`, 'units', 3]]);
-    expect(started.traces).toEqual([[`t${tags}`, 'step', 'one']]);
+    expect(started.meters).toEqual([[`t${tags}`, 'units', 3, 's']]);
+    expect(started.traces).toEqual([[`t${tags}`, 'step', 'one', 's']]);
   });
 
   it('learns that nobody waits any more, and may still answer', async () => {

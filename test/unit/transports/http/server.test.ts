@@ -21,7 +21,14 @@ interface Setup {
 
 function setup(answer: Answer, changes: Partial<HttpOptions> = {}, limits = { permits: 1, queue: 0 }): Setup {
   const runtime = new FakeRuntime(answer);
-  const service = new Service({ name: 'echo', runtime, admission: new Admission(limits), prepare, streams });
+  const service = new Service({
+    name: 'echo',
+    runtime,
+    admission: new Admission(limits),
+    prepare,
+    resources: null,
+    streams,
+  });
   const errors: AigesError[] = [];
   const app = createHttpServer({
     services: [{ service, route, headerPass: ['appid', 'sid'] }],

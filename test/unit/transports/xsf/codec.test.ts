@@ -166,12 +166,29 @@ describe('decodeLoaderInput', () => {
 });
 
 describe('encodeReply', () => {
-  const envelope = { handle: '07f00000113e20000010000000', peerAddress: '127.0.0.1:5090', error: null };
+  const envelope = {
+    handle: '07f00000113e20000010000000',
+    peerAddress: '127.0.0.1:5090',
+    error: null,
+    param: emptyMap,
+  };
 
   it('sends one data element for an empty output, since clients index it without a look', () => {
     const output = { serviceId: '', error: null, status: 0, payloads: [] };
     const message = Buffer.concat(encodeReply(envelope, output));
     expect(message.subarray(-2)).toEqual(Buffer.from([0x2a, 0x00]));
+  });
+
+  it('sends parameters beside the output, and none when there are none', () => {
+    const output = { serviceId: 'svc', error: null, status: 0, payloads: [] };
+    const param = new Map([
+      ['resId', '7'],
+      ['', ''],
+    ]);
+    const response = decodeResponse(Buffer.concat(encodeReply({ ...envelope, param }, output)));
+    expect(response).toMatchObject({ code: 0, param: { resId: '7', '': '' } });
+    expect(response.data).toHaveLength(1);
+    expect(decodeResponse(Buffer.concat(encodeReply(envelope, output))).param).toEqual({});
   });
 
   it('sends no data element for no output', () => {

@@ -20,25 +20,32 @@ interface Served {
 
 let stop: (() => Promise<void>) | null = null;
 
-async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Served> {
+async function serve(
+  changes: Partial<XsfOptions> = {},
+  permits = 1,
+  inputs: readonly string[] | null = null,
+): Promise<Served> {
   const runtime = new FakeRuntime();
   const service = new Service({
     name: 'svc',
     runtime,
     admission: new Admission({ permits, queue: 0 }),
     prepare,
-    streams,
+    resources: null,
+    streams: { ...streams, inputs },
   });
   const shutdown = new AbortController();
   const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
   serveXsf(server, {
     service,
     headerPass: ['sid'],
+    resourceTimeoutMs: 60_000,
     advertise: null,
     host: '127.0.0.1',
     ttlMs: 15_000,
     rollMs: 5_000,
     rateLimit: null,
+    postback: null,
     resizable: false,
     shutdown: shutdown.signal,
     onError: () => undefined,
@@ -60,6 +67,33 @@ async function serve(changes: Partial<XsfOptions> = {}, permits = 1): Promise<Se
 afterEach(async () => {
   await stop?.();
   stop = null;
+});
+
+describe('every call but a ping', () => {
+  it('is reported when it begins, and with the code of its answer when it ends', async () => {
+    const codes: number[] = [];
+    let begun = 0;
+    const onCall = (): ((code: number) => void) => {
+      begun++;
+      return (code) => codes.push(code);
+    };
+    const { client, stream } = await serve({ onCall }, 1);
+    await callXsf(client, { op: 'ping' });
+    expect(begun).toBe(0);
+    await callXsf(client, onceRequest(onceInput(), { op: 'dance' }));
+    await callXsf(client, onceRequest(Buffer.from([0xff])));
+    await stream.create();
+    expect((await callXsf(client, onceRequest())).output?.code).toBe(10110);
+    expect(codes).toEqual([10003, 10401, 0, 10110]);
+    const polling = stream.poll();
+    await expect.poll(() => begun).toBe(5);
+    expect(codes).toHaveLength(4);
+    await stream.abort();
+    await polling;
+    await stream.poll();
+    expect(codes.sort()).toEqual([0, 0, 10003, 10101, 10101, 10110, 10401]);
+    expect(begun).toBe(7);
+  });
 });
 
 async function streamOf({ runtime }: Served): Promise<FakeStream> {
@@ -136,6 +170,28 @@ describe('a stream over xsf', () => {
     expect(answer.output).toMatchObject(failed(10009, 'input invalid data'));
     expect((await served.stream.poll()).output).toMatchObject({ code: 10101 });
     await expect.poll(() => served.service.load.running).toBe(0);
+  });
+
+  it('refuses a packet with an input that the service does not have, and goes on', async () => {
+    const details: (string | null)[] = [];
+    const served = await serve({ onError: ({ detail }) => details.push(detail) }, 1, ['input', 'other']);
+    const stranger = { name: 'stranger', attribute: { status: '1' } };
+    // A session is not even opened for one.
+    expect((await served.stream.create({ pl: [{ meta: stranger }] })).output).toMatchObject({ code: 10009 });
+    expect(served.service.load.running).toBe(0);
+    expect((await served.stream.poll()).output).toMatchObject({ code: 10008 });
+
+    await served.stream.create();
+    const stream = await streamOf(served);
+    expect((await served.stream.write(1, 'lost', 1, 'stranger')).output).toMatchObject(
+      failed(10009, 'input invalid data'),
+    );
+    const detail = 'the packet has input "stranger", the service has "input", "other"';
+    expect(details.filter((text) => text !== null)).toEqual([detail, detail]);
+    // The number is still free.
+    await served.stream.write(1, 'a');
+    await expect.poll(() => stream.written).toEqual([{ text: 'a', last: false }]);
+    await served.stream.abort();
   });
 
   it('hands input on in the order of its numbers', async () => {

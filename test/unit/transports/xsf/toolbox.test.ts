@@ -2,18 +2,26 @@ import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
 import type { GrpcServer } from '../../../../src/transports/grpc/server.js';
-import { serveToolbox } from '../../../../src/transports/xsf/toolbox.js';
+import { serveToolbox, type ToolboxOptions } from '../../../../src/transports/xsf/toolbox.js';
 import { CommandRequest, CommandResponse } from '../../../fixtures/protocol.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
 
 let server: GrpcServer;
 let client: RawClient;
 let ready: boolean;
+let metrics: ToolboxOptions['metrics'];
 
 beforeEach(async () => {
   ready = true;
+  metrics = null;
   server = createGrpcJsServer({ maxReceiveBytes: 1e6, maxSendBytes: 1e6 });
-  serveToolbox(server, { ready: () => ready, services: ['digits'] });
+  serveToolbox(server, {
+    ready: () => ready,
+    services: ['digits'],
+    get metrics() {
+      return metrics;
+    },
+  });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   client = new RawClient(port);
 });
@@ -63,6 +71,26 @@ describe('/utils.ToolBox/cmdserver', () => {
     expect((await ask(command('health'))).body).toBe('health staus:\ndigits\tcheck: <nil>\n');
     ready = false;
     expect((await ask(command('health'))).body).toBe('report error');
+  });
+
+  it('answers a reading of the metrics that fails with an error', async () => {
+    metrics = () => Promise.reject(new Error('no counters'));
+    expect((await ask(command('metrics'))).code).not.toBe(status.OK);
+  });
+
+  it('says how to turn metrics on while they are off', async () => {
+    expect((await ask(command('metrics'))).body).toBe(
+      '# metrics are off; write able = 1 into [metrics] to turn them on\n',
+    );
+  });
+
+  it.each([
+    ['{"cmd":"metrics"}', false],
+    ['{"cmd":"metrics","timeUnit":"ns"}', false],
+    ['{"cmd":"metrics","timeUnit":"ms"}', true],
+  ])('answers %s with the metrics', async (query, expected) => {
+    metrics = ({ milliseconds }) => Promise.resolve(`milliseconds ${String(milliseconds)}\n`);
+    expect((await ask(query)).body).toBe(`milliseconds ${String(expected)}\n`);
   });
 
   it('tells process, user and age', async () => {

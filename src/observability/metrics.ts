@@ -1,0 +1,182 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import { DelayWindow } from './delay-window.js';
+
+export interface ServiceLoad {
+  readonly name: string;
+  readonly permits: number;
+  readonly running: number;
+  readonly waiting: number;
+  readonly sessions: number;
+}
+
+export interface MetricsOptions {
+  /** On every metric. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Delays are told over so many slices of this length. */
+  readonly slices: number;
+  readonly sliceMs: number;
+  /** Asked at every reading. */
+  readonly services: () => readonly ServiceLoad[];
+  /** What the native part counts; `null` where there is none. */
+  readonly counters: (() => Readonly<Record<CounterName, number>>) | null;
+  /** Milliseconds, monotonic. */
+  readonly now?: () => number;
+}
+
+/** Keys of meter records that are told apart, by service. Engines choose them: their number has to end. */
+const mostMeterKeys = 100;
+const longestMeterKey = 100;
+const otherKey = 'other';
+
+/** What the native part holds at this moment. */
+const held = {
+  jobsQueued: ['jobs_queued', 'Calls and frees that wait for an engine thread'],
+  jobsRunning: ['jobs_running', 'Calls and frees on an engine thread'],
+  outputsAlive: ['outputs_alive', 'Leased answers that the engine has not got back'],
+  leasedBytes: ['leased_bytes', 'Bytes of leased answers'],
+  pins: ['pins', 'Requests whose payloads are kept alive for an engine'],
+  sessions: ['sessions', 'Streams between wrapperCreate and wrapperDestroy'],
+  asyncWaiting: ['async_waiting', 'Asynchronous calls and streams without their final callback'],
+  tombstones: ['tombstones', 'Tags of abandoned calls that are remembered'],
+  engines: ['engines', 'Engines between wrapperInit and wrapperFini'],
+  threads: ['threads', 'Engine threads'],
+  loans: ['loans', 'Buffers that threads of wrappers read in place'],
+} as const;
+
+/** What it has counted since the process began. */
+const counted = {
+  bytesIn: ['bytes_in_total', 'Payload bytes copied on the way to engines'],
+  bytesOut: ['bytes_out_total', 'Payload bytes copied on the way back'],
+  unalignedCopies: ['unaligned_copies_total', 'Large payloads copied only because they were not aligned'],
+  lateCallbacks: ['late_callbacks_total', 'Callbacks for a call that nobody waited for'],
+  controlDropped: ['control_dropped_total', 'Meter and trace records that found no room or no call'],
+  tombstonesDropped: ['tombstones_dropped_total', 'Tags that were forgotten because there were too many'],
+  destroyFailures: ['destroy_failures_total', 'Streams for which wrapperDestroy failed'],
+} as const;
+
+/** A number of the native part that is told. */
+export type CounterName = keyof typeof held | keyof typeof counted;
+
+/** What one host counts, in the names that the tools of the serving tier know, and in more of our own. */
+export class Metrics {
+  readonly #options: MetricsOptions;
+  readonly #now: () => number;
+  readonly #registry: Registry;
+  readonly #delays: DelayWindow;
+  readonly #requests: Gauge<'type' | 'code'>;
+  readonly #inFlight: Gauge;
+  readonly #meters: Counter<'service' | 'key'>;
+  readonly #meterKeys = new Map<string, Set<string>>();
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#delays = new DelayWindow(options.slices, options.sliceMs, this.#now);
+    this.#registry = this.#createRegistry();
+    const registers = [this.#registry];
+    this.#requests = new Gauge({
+      name: 'module_request',
+      help: 'xsf calls answered since the start, by code',
+      labelNames: ['type', 'code'],
+      registers,
+    });
+    this.#inFlight = new Gauge({ name: 'concurrent_statistics', help: 'xsf calls that are being answered', registers });
+    this.#meters = new Counter({
+      name: 'aiges_meter_total',
+      help: 'Sum of what engines have metered, by their key',
+      labelNames: ['service', 'key'],
+      registers,
+    });
+    this.#tellLoad('permits', 'Calls and sessions that may run at the same time');
+    this.#tellLoad('running', 'Calls and sessions that hold a permit');
+    this.#tellLoad('waiting', 'Calls that wait for a permit');
+    this.#tellLoad('sessions', 'Stream sessions');
+    if (options.counters !== null) this.#tellCounters(options.counters);
+  }
+
+  /** Counts an xsf call from now on. What comes back is to be told the code of the answer, once. */
+  call(): (code: number) => void {
+    const startedAt = this.#now();
+    this.#inFlight.inc();
+    return (code) => {
+      this.#inFlight.dec();
+      this.#delays.add(this.#now() - startedAt);
+      this.#requests.inc({ type: 'passive', code: String(code) });
+    };
+  }
+
+  /** Adds what an engine has metered. What is not above 0 adds nothing: a sum like this one never falls. */
+  meter(service: string, key: string, count: number): void {
+    if (!(count > 0)) return;
+    this.#meters.inc({ service, key: this.#boundKey(service, key) }, count);
+  }
+
+  /** The text that Prometheus reads. Delays are in nanoseconds, as ever, unless asked for in milliseconds. */
+  async text({ milliseconds }: { readonly milliseconds: boolean }): Promise<string> {
+    // A registry of its own: two readers may want different units at the same time.
+    const registry = this.#createRegistry();
+    const delay = new Gauge({
+      name: 'module_delay',
+      help: `Time to answer an xsf call in ${milliseconds ? 'milliseconds' : 'nanoseconds'}, and calls per second (qps), over the window`,
+      labelNames: ['type'],
+      registers: [registry],
+    });
+    const { qps, ...delays } = this.#delays.read();
+    for (const [type, ms] of Object.entries(delays)) delay.set({ type }, milliseconds ? ms : Math.round(ms * 1e6));
+    delay.set({ type: 'qps' }, qps);
+    return `${await registry.metrics()}\n${await this.#registry.metrics()}`;
+  }
+
+  #createRegistry(): Registry {
+    const registry = new Registry();
+    registry.setDefaultLabels(this.#options.labels);
+    return registry;
+  }
+
+  #boundKey(service: string, key: string): string {
+    const keys = this.#meterKeys.get(service) ?? new Set();
+    this.#meterKeys.set(service, keys);
+    if (keys.has(key)) return key;
+    if (keys.size >= mostMeterKeys || key.length > longestMeterKey) return otherKey;
+    keys.add(key);
+    return key;
+  }
+
+  #tellLoad(which: Exclude<keyof ServiceLoad, 'name'>, help: string): void {
+    const { services } = this.#options;
+    new Gauge({
+      name: `aiges_${which}`,
+      help,
+      labelNames: ['service'],
+      registers: [this.#registry],
+      collect() {
+        for (const load of services()) this.set({ service: load.name }, load[which]);
+      },
+    });
+  }
+
+  #tellCounters(counters: () => Readonly<Record<CounterName, number>>): void {
+    const registers = [this.#registry];
+    for (const [key, [name, help]] of Object.entries(held)) {
+      new Gauge({
+        name: `aiges_native_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(counters()[key as CounterName]);
+        },
+      });
+    }
+    for (const [key, [name, help]] of Object.entries(counted)) {
+      new Counter({
+        name: `aiges_native_${name}`,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(counters()[key as CounterName]);
+        },
+      });
+    }
+  }
+}
