@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RawClient } from '../fixtures/raw-client.js';
-import { callXsf, onceInput, onceRequest, StreamClient } from '../fixtures/xsf-client.js';
+import { callXsf, onceInput, onceRequest, StreamClient, textsOf, type XsfAnswer } from '../fixtures/xsf-client.js';
 
 // The whole way of a wrapper: `aiges-ts serve` in a process of its own, and the clients that C engines have.
 
@@ -84,16 +84,13 @@ describe('aiges-ts serve with a wrapper', () => {
 
   it('serves streams', async () => {
     const stream = new StreamClient(client);
-    await stream.create({ params: { do: 'echo' }, expect: [{ name: 'result', dataType: 0, attribute: {} }] });
-    await callXsf(client, {
-      ...onceRequest(),
-      s: { h: stream.handle },
-      param: { waitTime: '5000' },
-      data: [{ data: Buffer.from([]) }],
-      op: 'AIOut',
-    });
-    expect(stream.handle).toHaveLength(26);
-    await callXsf(client, { op: 'AIExcp', s: { h: stream.handle }, param: { waitTime: '5000' }, data: [] });
+    await stream.create({ params: { do: 'echo' } });
+    // Answers to writes take results along.
+    const answers: XsfAnswer[] = [await stream.write(1, 'a', 1, 'text'), await stream.write(2, 'b', 2, 'text')];
+    do answers.push(await stream.poll());
+    while (answers.at(-1)?.output?.status !== 2);
+    expect(answers.flatMap(textsOf).join('')).toBe('AB');
+    expect((await stream.poll()).output).toMatchObject({ code: 10101 });
   });
 
   it('takes 10 MiB in and gives 10 MiB back', async () => {
