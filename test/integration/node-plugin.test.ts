@@ -33,8 +33,8 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
-  client.close();
   child.kill('SIGKILL');
+  client.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
