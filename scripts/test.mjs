@@ -35,6 +35,10 @@ if (gtest) {
 check('tests of the demo engine, asan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=1']);
 check('tests of the demo engine, tsan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=thread']);
 
+if (spawnSync('/usr/bin/python3', ['-c', 'import grpc']).status !== 0) {
+  missing.push(["gRPC's own Python client", 'python3-grpcio']);
+}
+needs('curl', /\bHTTP2\b/, 'curl');
 const vitestReport = join(reports, 'vitest.json');
 const vitestOk = run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`]);
 count('vitest', vitestOk, vitestReport, ({ numPassedTests, numFailedTests }) => ({

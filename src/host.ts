@@ -16,7 +16,7 @@ import { Service } from './engine/service.js';
 import type { Logger } from './observability/logger.js';
 import { loadRuntime } from './runtimes/load.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
-import { createGrpcJsServer } from './transports/grpc/grpcjs.js';
+import { createGrpcServer } from './transports/grpc/create.js';
 import { createHttpServer } from './transports/http/server.js';
 import { serveXsf } from './transports/xsf/server.js';
 import { serveToolbox } from './transports/xsf/toolbox.js';
@@ -105,7 +105,9 @@ export function createHost(config: Config, options: HostOptions): Host {
     log[level]({ ...context, code: error.code, detail: error.detail ?? undefined, err: error.cause }, error.message);
   };
 
-  const grpc = createGrpcJsServer(config.grpc);
+  const grpc = createGrpcServer(config.grpc, (text) => {
+    log.warn(text);
+  });
   const { rateLimit } = config.grpc;
   serveXsf(grpc, {
     service: first.service,

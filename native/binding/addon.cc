@@ -4,6 +4,7 @@
 #include "js_thread.h"
 #include "napi_setup.h"
 #include "stream_wrap.h"
+#include "wire_wrap.h"
 
 namespace {
 
@@ -11,6 +12,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   aiges::JsThread::Create(env);
   aiges::ExportEngine(env, exports);
   aiges::ExportStream(env, exports);
+  aiges::ExportWire(env, exports);
   return exports;
 }
 

@@ -58,8 +58,8 @@ const longestHandle = 256;
 /** What is behind a live handle: a stream, or a one-shot call that is running. */
 type Live = XsfStream | OnceCall;
 
-/** Ends a one-shot call for whoever waits for it. */
-type OnceCall = AbortController;
+/** A one-shot call, for whoever waits for it. */
+type OnceCall = Deadline;
 
 /** One request with everything that its handling needs. */
 interface Request {
@@ -70,8 +70,6 @@ interface Request {
   readonly message: Message;
   /** Abort when the client has left, and at shutdown. */
   readonly gone: readonly AbortSignal[];
-  /** Aborts the request itself. */
-  readonly abort: AbortController;
   /** Aborts when the client waits no longer, and with every signal above. */
   readonly deadline: Deadline;
 }
@@ -97,9 +95,11 @@ class XsfServer {
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
     const wait = Math.min(waitTime(envelope.param.get('waitTime')), call.deadline - performance.now());
-    const abort = new AbortController();
-    const gone = [call.signal, this.#options.shutdown, abort.signal];
-    const deadline = openDeadline(wait, () => new AigesError('timeout'), gone);
+    const { shutdown } = this.#options;
+    const deadline = openDeadline(wait, () => new AigesError('timeout'), [shutdown]);
+    call.onCancel(() => {
+      deadline.abort(new AigesError('cancelled'));
+    });
     let sid = '';
     try {
       if (handle.length > longestHandle) {
@@ -113,8 +113,9 @@ class XsfServer {
         param: envelope.param,
         input,
         message: call.message,
-        gone,
-        abort,
+        get gone() {
+          return [call.signal, shutdown];
+        },
         deadline,
       };
       const answer = await this.#dispatch(request);
@@ -192,7 +193,7 @@ class XsfServer {
 
   async #once(request: Request): Promise<Answer> {
     const { input, handle, deadline } = request;
-    this.#handles.open(handle, request.abort);
+    this.#handles.open(handle, deadline);
     try {
       if (input.frames.length === 0) throw await this.#options.service.hold(() => payloadNeverCame(deadline.signal));
       const call: Call = {
@@ -224,7 +225,7 @@ class XsfServer {
   async #continue(request: Request): Promise<Answer> {
     const { op, handle, input, deadline } = request;
     const stream = this.#handles.find(handle);
-    if (stream instanceof AbortController) {
+    if (!(stream instanceof XsfStream)) {
       // The one answer of a one-shot call goes to the request that made it.
       if (op !== 'AIExcp') throw new AigesError('timeout', { detail: `${handle} is a one-shot call that is running` });
       stream.abort(new AigesError('releasedHandle'));
@@ -269,7 +270,7 @@ class XsfServer {
   /** Ends streams without waiting for the plugin, which may be stuck in one of them. */
   #endStreams(which: (stream: XsfStream) => boolean, reason: AigesError): void {
     for (const [handle, stream] of this.#handles.live) {
-      if (stream instanceof AbortController || !which(stream)) continue;
+      if (!(stream instanceof XsfStream) || !which(stream)) continue;
       this.#handles.forget(handle);
       void stream.close(reason);
     }

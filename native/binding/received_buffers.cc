@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "received_buffers.h"
+
+#include <utility>
+
+namespace aiges {
+
+Napi::ArrayBuffer ReceivedBuffers::Wrap(Napi::Env env, wire::Message message) {
+  void* data = message.data();
+  auto entry = std::make_unique<Entry>(Entry{shared_from_this(), std::move(message.block), data});
+  auto buffer = Napi::ArrayBuffer::New(env, data, message.size, &ReceivedBuffers::Collected, entry.get());
+  live_.emplace(data, entry.release());  // the finalizer's from here on
+  return buffer;
+}
+
+void ReceivedBuffers::Release(Napi::ArrayBuffer buffer) {
+  const auto found = live_.find(buffer.Data());
+  if (found == live_.end() || buffer.IsDetached()) return;
+  Entry& entry = *found->second;
+  live_.erase(found);
+  buffer.Detach();
+  entry.block = {};
+}
+
+void ReceivedBuffers::Collected(Napi::Env, void*, Entry* entry) {
+  const std::unique_ptr<Entry> owned(entry);
+  if (owned->block) owned->owner->live_.erase(owned->data);
+}
+
+}  // namespace aiges
