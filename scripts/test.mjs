@@ -38,6 +38,10 @@ check('tests of the demo engine, tsan', 'make', ['-s', '-C', 'demo/digits', 'che
 // The tests themselves look for the same file.
 if (!existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'))
   missing.push(['delivery through RabbitMQ', 'rabbitmq-server']);
+if (spawnSync('/usr/bin/python3', ['-c', 'import grpc']).status !== 0) {
+  missing.push(["gRPC's own Python client", 'python3-grpcio']);
+}
+needs('curl', /\bHTTP2\b/, 'curl');
 const vitestReport = join(reports, 'vitest.json');
 const vitestOk = run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`]);
 count('vitest', vitestOk, vitestReport, ({ numPassedTests, numFailedTests }) => ({

@@ -21,7 +21,7 @@ import type { Logger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
 import { bindToNode, counters, loadRuntime } from './runtimes/load.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
-import { createGrpcJsServer } from './transports/grpc/grpcjs.js';
+import { createGrpcServer } from './transports/grpc/create.js';
 import { createHttpServer } from './transports/http/server.js';
 import { Postback } from './transports/xsf/postback.js';
 import { serveXsf } from './transports/xsf/server.js';
@@ -135,7 +135,9 @@ export function createHost(config: Config, options: HostOptions): Host {
   };
 
   const posting = config.delivery === null ? null : openDelivery(config.delivery, config.limits, log, onError);
-  const grpc = createGrpcJsServer(config.grpc);
+  const grpc = createGrpcServer(config.grpc, (text) => {
+    log.warn(text);
+  });
   const { rateLimit } = config.grpc;
   serveXsf(grpc, {
     service: first.service,

@@ -6,6 +6,7 @@
 #include "loan_wrap.h"
 #include "napi_setup.h"
 #include "stream_wrap.h"
+#include "wire_wrap.h"
 
 namespace {
 
@@ -15,6 +16,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   aiges::ExportEngine(env, exports);
   aiges::ExportLoans(env, exports);
   aiges::ExportStream(env, exports);
+  aiges::ExportWire(env, exports);
   return exports;
 }
 

@@ -10,6 +10,7 @@
 
 #include "counters.h"
 #include "js_thread.h"
+#include "received_buffers.h"
 
 namespace aiges {
 namespace {
@@ -66,7 +67,12 @@ Napi::Value Lend(const Napi::CallbackInfo& info) {
   Loan loan;
   loan.data = reinterpret_cast<std::byte*>(view.Data());
   loan.size = view.ByteLength();
-  loan.owner = JsThread::Of(env)->Pin(view);
+  // A received message is let go of when its call has ended, whoever still holds the buffer.
+  if (wire::BlockRef block = ReceivedBuffers::BlockOf(view.ArrayBuffer())) {
+    loan.owner = std::make_shared<wire::BlockRef>(std::move(block));
+  } else {
+    loan.owner = JsThread::Of(env)->Pin(view);
+  }
   return Napi::Number::New(env, static_cast<double>(LoanTable::Process().Add(std::move(loan))));
 }
 

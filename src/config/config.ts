@@ -33,6 +33,29 @@ export interface GrpcConfig {
   readonly rateLimit: { readonly msPerCall: number; readonly burst: number } | null;
   /** Whether someone chose the host; the start line names the key if nobody did. */
   readonly hostConfigured: boolean;
+  readonly server: 'wire' | 'grpc-js';
+  /** What only the native server offers. */
+  readonly wire: WireConfig;
+}
+
+/** Sizes in bytes. A time of 0 is no limit. */
+export interface WireConfig {
+  readonly reusePort: boolean;
+  /** Memory for messages, of one connection and of all. */
+  readonly connectionMemory: number;
+  readonly totalMemory: number;
+  /** What a client may send ahead, for one call and in all. */
+  readonly streamWindow: number;
+  readonly connectionWindow: number;
+  readonly maxConnections: number;
+  /** Calls at the same time on one connection. */
+  readonly maxStreams: number;
+  readonly handshakeTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxAgeMs: number;
+  readonly maxAgeGraceMs: number;
+  readonly keepaliveIntervalMs: number;
+  readonly keepaliveTimeoutMs: number;
 }
 
 export interface HttpConfig {

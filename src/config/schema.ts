@@ -14,7 +14,7 @@ import {
   text,
   url,
 } from './kind.js';
-import { MiB } from './units.js';
+import { KiB, MiB } from './units.js';
 
 /** The service section of a file that does not name another. */
 export const defaultSection = 'svcName';
@@ -80,8 +80,16 @@ export const schema = {
       ),
       maxreceive: live(mebibytes({ min: 1, max: 2047 }), 4 * MiB, 'Largest message taken.'),
       maxsend: live(mebibytes({ min: 1, max: 2047 }), 4 * MiB, 'Largest message sent.'),
-      reuseport: later(integer(onOff), 0, 'Share the port between processes.', { inert: [0] }),
-      grpctimeout: later(integer({ ...count, unit: 's' }), 120, 'Time for the handshake of a connection.'),
+      reuseport: live(
+        integer(onOff),
+        0,
+        'Any number but 0 lets several processes share the port. Not with [grpc].server = "grpc-js".',
+      ),
+      grpctimeout: live(
+        integer({ min: 1, max: 86_400, unit: 's' }),
+        120,
+        'Time for the handshake of a connection. Not with [grpc].server = "grpc-js".',
+      ),
       'conn-rbuf': dead('Read buffer of a connection.', { inert: [0], note: selfSized }),
       'conn-wbuf': dead('Write buffer of a connection.', { inert: [2], note: selfSized }),
       rate: live(integer({ ...count, unit: 'ms' }), 0, 'Rate limit of gRPC calls: time per call. 0 for no limit.'),
@@ -232,11 +240,68 @@ export const schema = {
     ),
     maxBody: live(size({ min: 1, max: 511 * MiB }), 64 * MiB, 'Largest request body taken.'),
   }),
-  grpc: table('grpc', 'The gRPC server.', {
+  grpc: table('grpc', 'The gRPC server. All keys but the first are for "wire".', {
     server: live(
-      choice(['grpc-js'], { refused: { wire: 'the native server comes with a later version; write "grpc-js"' } }),
-      'grpc-js',
-      'Implementation.',
+      choice(['wire', 'grpc-js']),
+      'wire',
+      'Implementation: "wire" is native and runs in a thread of its own, "grpc-js" is JavaScript. Where "wire" cannot run, "grpc-js" takes its place with a warning.',
+    ),
+    memory: live(
+      size({ min: MiB, max: Number.MAX_SAFE_INTEGER }),
+      null,
+      'Most memory for messages, received and to be sent, of all connections together. Connections are not read beyond it. At least maxreceive.',
+      { defaultText: '1GiB, or 4 times maxreceive', sample: '"1GiB"' },
+    ),
+    connectionMemory: live(
+      size({ min: MiB, max: Number.MAX_SAFE_INTEGER }),
+      null,
+      'The same for one connection. At least maxreceive.',
+      { defaultText: '256MiB, or twice maxreceive', sample: '"256MiB"' },
+    ),
+    streamWindow: live(
+      size({ min: 64 * KiB, max: longest }),
+      8 * MiB,
+      'Bytes that a client may send ahead for one call (HTTP/2 window).',
+    ),
+    connectionWindow: live(
+      size({ min: 64 * KiB, max: longest }),
+      16 * MiB,
+      'Bytes that a client may send ahead on one connection.',
+    ),
+    maxConnections: live(
+      integer({ min: 1, max: 1_000_000 }),
+      10_000,
+      'Connections at the same time; further ones are closed at once.',
+    ),
+    maxStreams: live(
+      integer({ min: 1, max: longest }),
+      1000,
+      'Calls at the same time on one connection; clients let further ones wait.',
+    ),
+    keepalive: live(
+      duration({ min: 0, max: longest }),
+      7_200_000,
+      'Silence on a connection after which it is pinged. "0s" never pings.',
+    ),
+    keepaliveTimeout: live(
+      duration({ min: 1, max: longest }),
+      20_000,
+      'Time for the answer to a ping; a connection without one is closed.',
+    ),
+    idleTimeout: live(
+      duration({ min: 0, max: longest }),
+      0,
+      'Time without a call after which a connection is closed. "0s" for no limit.',
+    ),
+    maxAge: live(
+      duration({ min: 0, max: longest }),
+      0,
+      'Age at which a connection takes no new calls, so that its client opens another one. "0s" for no limit.',
+    ),
+    maxAgeGrace: live(
+      duration({ min: 0, max: longest }),
+      0,
+      'Time for the calls of such a connection. "0s" for no limit.',
     ),
   }),
   limits: table('limits', 'How much at once, and for how long.', {

@@ -1,8 +1,10 @@
 import { type Address, formatAddress } from '../core/address.js';
 import { collide } from './address.js';
-import type { GrpcConfig, HttpConfig } from './config.js';
+import type { GrpcConfig, HttpConfig, WireConfig } from './config.js';
 import type { Plan } from './plan.js';
+import type { Key } from './key.js';
 import { schema } from './schema.js';
+import { formatSize, MiB } from './units.js';
 
 const { keys } = schema.service;
 
@@ -18,12 +20,48 @@ export function buildGrpc(plan: Plan): GrpcConfig {
     maxSendBytes: settings.get(keys.maxsend),
     rateLimit: msPerCall === 0 ? null : { msPerCall, burst: settings.get(keys.burst) },
     hostConfigured: host !== null,
+    server: settings.get(schema.grpc.keys.server),
+    wire: buildWire(plan),
+  };
+}
+
+function buildWire(plan: Plan): WireConfig {
+  const { settings } = plan;
+  const grpc = schema.grpc.keys;
+  const longest = settings.get(keys.maxreceive);
+  return {
+    reusePort: settings.get(keys.reuseport) !== 0,
+    connectionMemory: memoryFor(plan, grpc.connectionMemory, Math.max(256 * MiB, 2 * longest)),
+    totalMemory: memoryFor(plan, grpc.memory, Math.max(1024 * MiB, 4 * longest)),
+    streamWindow: settings.get(grpc.streamWindow),
+    connectionWindow: settings.get(grpc.connectionWindow),
+    maxConnections: settings.get(grpc.maxConnections),
+    maxStreams: settings.get(grpc.maxStreams),
+    handshakeTimeoutMs: settings.get(keys.grpctimeout) * 1000,
+    idleTimeoutMs: settings.get(grpc.idleTimeout),
+    maxAgeMs: settings.get(grpc.maxAge),
+    maxAgeGraceMs: settings.get(grpc.maxAgeGrace),
+    keepaliveIntervalMs: settings.get(grpc.keepalive),
+    keepaliveTimeoutMs: settings.get(grpc.keepaliveTimeout),
   };
 }
 
 export function buildHttp(plan: Plan): HttpConfig | null {
   const address = chooseListener(plan);
   return address === null ? null : { ...address, maxBodyBytes: plan.settings.get(schema.http.keys.maxBody) };
+}
+
+/** A message that exceeds the memory for it could never be received. */
+function memoryFor({ settings, report }: Plan, key: Key<number | null>, fallback: number): number {
+  const memory = settings.get(key) ?? fallback;
+  const longest = settings.get(keys.maxreceive);
+  if (memory < longest) {
+    report.fault(
+      settings.where(key),
+      `${formatSize(memory)} is less than maxreceive, ${formatSize(longest)}; choose at least that`,
+    );
+  }
+  return memory;
 }
 
 /** Both servers at one address would fail only when the second one starts. */

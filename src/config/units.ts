@@ -1,7 +1,7 @@
 const sizeUnits = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-export const MiB = sizeUnits.MiB;
+export const { KiB, MiB } = sizeUnits;
 
 /** Bytes of a text such as `64KiB` or `4096`; `null` when it is not a size. */
 export function parseSize(text: string): number | null {

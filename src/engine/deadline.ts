@@ -7,6 +7,8 @@ export interface Deadline {
   readonly signal: AbortSignal;
   /** When the time is up, in milliseconds of `performance.now()`. */
   readonly at: number;
+  /** Ends the call before its time. Does nothing when it has ended. */
+  abort(reason: AigesError): void;
   /** Frees the timer and the listener. The signal stays as it is. Idempotent. */
   close(): void;
 }
@@ -22,11 +24,15 @@ export function openDeadline(ms: number, expired: () => AigesError, parents: rea
   const controller = new AbortController();
   const at = performance.now() + Math.max(0, ms);
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
   const close = (): void => {
+    if (closed) return;
+    closed = true;
     clearTimeout(timer);
     for (const parent of parents) parent.removeEventListener('abort', onParent);
   };
   const end = (reason: AigesError): void => {
+    if (closed) return;
     close();
     controller.abort(reason);
   };
@@ -34,8 +40,8 @@ export function openDeadline(ms: number, expired: () => AigesError, parents: rea
     end(reasonOf(event.target as AbortSignal));
   };
   const aborted = parents.find((parent) => parent.aborted);
-  if (aborted !== undefined) controller.abort(reasonOf(aborted));
-  else if (ms <= 0) controller.abort(expired());
+  if (aborted !== undefined) end(reasonOf(aborted));
+  else if (ms <= 0) end(expired());
   else {
     for (const parent of parents) parent.addEventListener('abort', onParent);
     if (ms <= longestTimer) {
@@ -44,7 +50,7 @@ export function openDeadline(ms: number, expired: () => AigesError, parents: rea
       }, ms);
     }
   }
-  return { signal: controller.signal, at, close };
+  return { signal: controller.signal, at, abort: end, close };
 }
 
 /** Resolves when the signal aborts, at once if it has. */

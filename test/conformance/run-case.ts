@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { expect, vi } from 'vitest';
 import { CallRecord } from '../fixtures/call-record.js';
 import { FileGate } from '../fixtures/file-gate.js';
-import { callHttp2, pingHttp2 } from '../fixtures/http2-client.js';
+import { callHttp2, pingHttp2 } from '../fixtures/http2-call.js';
 import { type Loader, patience } from '../fixtures/loader.js';
 import {
   CommandRequest,

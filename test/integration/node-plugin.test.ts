@@ -109,6 +109,22 @@ describe('aiges-ts serve with a wrapper', () => {
     expect(Buffer.compare(Buffer.from(answer?.pl[0]?.data ?? []), data)).toBe(0);
   });
 
+  it('lets a wrapper keep what it received, after the answer and while other requests come', async () => {
+    const keep = async (what: string, fill: number): Promise<string> => {
+      const answer = await callXsf(
+        client,
+        onceRequest(onceInput({ params: { do: what }, pl: [text(Buffer.alloc(4 << 20, fill), 'data', 2)] })),
+      );
+      return textsOf(answer).join();
+    };
+    // Two threads take turns: each sees what it has kept itself.
+    for (let fill = 1; fill <= 8; fill++) await keep('keep', fill);
+    for (let n = 0; n < 20; n++) await keep('sum', 99);
+    const seen = new Set([...(await keep('kept', 0)).split(','), ...(await keep('kept', 0)).split(',')]);
+    for (const each of seen) expect(each).toMatch(/^([1-8]):\1$/);
+    expect(seen.size).toBeGreaterThan(3);
+  });
+
   it('writes what the wrapper says into the log, with the session id', async () => {
     await callXsf(client, onceRequest(onceInput({ params: { do: 'print' }, pl: [text('a')] })));
     await expect.poll(() => output).toMatch(/"answer":42.*"msg":"to the log"/);

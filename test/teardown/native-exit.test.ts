@@ -52,6 +52,24 @@ describe('a process', () => {
   });
 });
 
+describe('a server of the wire', () => {
+  it('should not keep a process before it listens', async () => {
+    expect(await child('wire', 'opened')).toMatchObject(ended('ok\n'));
+  });
+
+  it('should not keep a process after it was stopped', async () => {
+    expect(await child('wire', 'stopped')).toMatchObject(ended('{"connections":0,"calls":0,"tokens":0}\n'));
+  });
+
+  it('should not hold process.exit up, nor read memory that is gone', async () => {
+    expect(await child('wire', 'exit')).toMatchObject(ended('exiting\n', 7));
+  });
+
+  it('should end with the worker that it lives in', async () => {
+    expect(await child('wire', 'terminated')).toMatchObject(ended('ok\n'));
+  });
+});
+
 describe('open streams', () => {
   it('should not hold process.exit up', async () => {
     expect(await child('streams', 'exit')).toMatchObject(ended('exiting\n', 7));

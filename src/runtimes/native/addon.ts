@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { loadNative } from '../../core/native.js';
 
 // The contract with native/binding. Every property is always present; what is absent is `null`, never `undefined`.
 // Arguments of the wrong type throw a TypeError at once; everything that happens at run time rejects with a PluginError.
@@ -177,15 +176,7 @@ export function isPluginError(caught: unknown): caught is PluginError {
   return caught instanceof Error && caught.name === 'PluginError';
 }
 
-/** Loads the addon. Node caches it: every environment gets one instance. */
+/** @throws Error with a text that says what to do */
 export function loadAddon(): Addon {
-  // The same from src/ and from dist/. The override is for builds elsewhere, with sanitizers for example.
-  const path =
-    process.env['AIGES_ADDON'] ?? fileURLToPath(new URL('../../../build/Release/aiges.node', import.meta.url));
-  try {
-    return createRequire(import.meta.url)(path) as Addon;
-  } catch (cause) {
-    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
-    throw new Error(`cannot load the native addon ${path}: ${reason}; run npm run build:native`, { cause });
-  }
+  return loadNative() as Addon;
 }

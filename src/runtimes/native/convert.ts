@@ -6,7 +6,10 @@ import type { Addon, Answer, NativeFrame, Pairs } from './addon.js';
 const noPairs: Pairs = [];
 
 export function toPairs(map: StringMap): Pairs {
-  return map.size === 0 ? noPairs : [...map].flat();
+  if (map.size === 0) return noPairs;
+  const pairs: string[] = [];
+  for (const [key, value] of map) pairs.push(key, value);
+  return pairs;
 }
 
 export function toMap(pairs: Pairs): StringMap {

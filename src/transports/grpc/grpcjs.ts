@@ -127,9 +127,11 @@ function callContext(
   trailers: Trailers,
 ): Omit<GrpcCall, 'message'> {
   const controller = new AbortController();
+  let onCancel: (() => void) | null = null;
   // Also emitted after an answer has gone out, when nobody listens any more.
   call.on('cancelled', () => {
     controller.abort(new GrpcError(GrpcStatus.cancelled, 'the client cancelled the call, left, or ran out of time'));
+    onCancel?.();
   });
   const connection = connections.get(call.metadata);
   return {
@@ -138,6 +140,10 @@ function callContext(
     local: connection?.local ?? null,
     deadline: deadlineOf(call),
     signal: controller.signal,
+    onCancel: (listener) => {
+      onCancel = listener;
+      if (controller.signal.aborted) listener();
+    },
     sendMetadata: (metadata) => {
       call.sendMetadata(toGrpcJs(metadata));
     },

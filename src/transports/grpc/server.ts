@@ -25,6 +25,11 @@ interface CallContext {
   readonly deadline: number;
   /** Aborts when the client cancels, leaves, or runs out of time. */
   readonly signal: AbortSignal;
+  /**
+   * Runs a listener when `signal` aborts, at once if it has: for those who need no signal, which is costly to make.
+   * There is one listener at a time.
+   */
+  onCancel(listener: () => void): void;
   /** Sends the header fields ahead of the first message. At most once. */
   sendMetadata(metadata: Metadata): void;
   /** Fields to send after the last message. */

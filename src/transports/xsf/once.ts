@@ -2,7 +2,7 @@ import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import type { Output } from '../../core/runtime.js';
 import type { Permit } from '../../engine/admission.js';
-import { aborted, openDeadline } from '../../engine/deadline.js';
+import { aborted, type Deadline, openDeadline } from '../../engine/deadline.js';
 import { expectedAttributes } from '../../engine/expect.js';
 import { answerStatus, type Service } from '../../engine/service.js';
 import type { LoaderInput, LoaderOutput } from './codec.js';
@@ -18,11 +18,10 @@ const payloadWaitMs = 5000;
 export class OnceCall {
   /** Where the answer is posted; null when the request waits for it. */
   readonly posting: Posting | null;
-  readonly #abort: AbortController;
+  readonly #wait: Pick<Deadline, 'abort'>;
 
-  /** @param abort ends the wait for the answer */
-  constructor(abort: AbortController, posting: Posting | null) {
-    this.#abort = abort;
+  constructor(wait: Pick<Deadline, 'abort'>, posting: Posting | null) {
+    this.#wait = wait;
     this.posting = posting;
   }
 
@@ -55,7 +54,7 @@ export class OnceCall {
 
   /** Ends the wait for the answer. */
   close(reason: AigesError): void {
-    this.#abort.abort(reason);
+    this.#wait.abort(reason);
   }
 }
 

@@ -17,8 +17,6 @@ export interface Request {
   readonly address: Address;
   /** Abort when the client has left, and at shutdown. */
   readonly gone: readonly AbortSignal[];
-  /** Aborts the request itself. */
-  readonly abort: AbortController;
   /** Aborts when the client waits no longer, and with every signal above. */
   readonly deadline: Deadline;
 }

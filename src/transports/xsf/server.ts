@@ -83,9 +83,11 @@ class XsfServer {
     if (envelope.op === 'ping') return reply(handle, address, null);
     const defaultMs = isResourceOperation(envelope.op) ? this.#options.resourceTimeoutMs : defaultWaitMs;
     const wait = Math.min(waitTime(envelope.param.get('waitTime'), defaultMs), call.deadline - performance.now());
-    const abort = new AbortController();
-    const gone = [call.signal, this.#options.shutdown, abort.signal];
-    const deadline = openDeadline(wait, () => new AigesError('timeout'), gone);
+    const { shutdown } = this.#options;
+    const deadline = openDeadline(wait, () => new AigesError('timeout'), [shutdown]);
+    call.onCancel(() => {
+      deadline.abort(new AigesError('cancelled'));
+    });
     const ended = this.#options.onCall?.();
     let code = 0;
     let sid = '';
@@ -102,8 +104,9 @@ class XsfServer {
         input,
         message: call.message,
         address,
-        gone,
-        abort,
+        get gone() {
+          return [call.signal, shutdown];
+        },
         deadline,
       };
       const answer = await this.#dispatch(request);
@@ -175,8 +178,8 @@ class XsfServer {
   }
 
   async #once(request: Request): Promise<Answer> {
-    const { handle, abort } = request;
-    const once = new OnceCall(abort, null);
+    const { handle, deadline } = request;
+    const once = new OnceCall(deadline, null);
     this.#handles.open(handle, once);
     try {
       return await once.run(this.#options.service, this.#handles, request, this.#pluginCall(request));
@@ -191,8 +194,9 @@ class XsfServer {
 
   /** Answers at once; the call goes on by itself, whether its client stays or leaves. */
   #onceLater(request: Request, postback: Postback): Answer {
-    const { input, handle, abort } = request;
+    const { input, handle } = request;
     const { service, shutdown } = this.#options;
+    const abort = new AbortController();
     const call = this.#pluginCall(request);
     const permit = service.admit();
     const posting = postback.open(request, call.params);

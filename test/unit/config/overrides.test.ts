@@ -9,7 +9,11 @@ describe('the environment', () => {
     ['AIGES__LOGS__LEVEL', 'info', 'AIGES__LOGS__LEVEL: unknown table; did you mean AIGES__LOG__LEVEL?'],
     ['AIGES__FC_MAX', '8', 'AIGES__FC_MAX: names no table; did you mean AIGES__FC__MAX?'],
     ['AIGES__FC__', '8', 'AIGES__FC__: names no key; expected AIGES__table__key'],
-    ['AIGES__GRPC__ZZZ', '8', 'AIGES__GRPC__ZZZ: unknown key; [grpc] has server'],
+    [
+      'AIGES__GRPC__ZZZ',
+      '8',
+      'AIGES__GRPC__ZZZ: unknown key; [grpc] has server, memory, connectionMemory, streamWindow, connectionWindow, maxConnections, maxStreams, keepalive, keepaliveTimeout, idleTimeout, maxAge, maxAgeGrace',
+    ],
     ['AIGES__FC__MAX', 'many', 'AIGES__FC__MAX: expected an integer from 1 to 1000000 but found "many"'],
     ['AIGES__FC__MAX', '', 'AIGES__FC__MAX: expected an integer from 1 to 1000000 but found ""'],
     ['AIGES__AIGES__ASYNCMODE', '1', 'AIGES__AIGES__ASYNCMODE: expected true or false but found "1"'],

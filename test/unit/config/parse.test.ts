@@ -77,8 +77,8 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       'aiges.toml: limits.onceTimeout: expected a duration from 1ms to 2147483647ms such as "60s", "500ms" or "2m" but found "0s"',
     ],
     [
-      '[grpc]\nserver = "wire"',
-      'aiges.toml: grpc.server: "wire" is not available: the native server comes with a later version; write "grpc-js"',
+      '[svcName]\nmaxreceive = 64\n[grpc]\nconnectionMemory = "63MiB"',
+      'aiges.toml: grpc.connectionMemory: 63MiB is less than maxreceive, 64MiB; choose at least that',
     ],
     [
       '[plugin]\nkind = "python"',
@@ -276,6 +276,13 @@ describe('what has no effect is warned of once', () => {
   });
 });
 
+describe('memory for messages', () => {
+  test('grows with the longest message when nobody chose it', () => {
+    const { wire } = parse('[svcName]\nmaxreceive = 1024').config.grpc;
+    expect(wire).toMatchObject({ connectionMemory: 2 * 2 ** 30, totalMemory: 4 * 2 ** 30 });
+  });
+});
+
 describe('defaults', () => {
   test('are complete', () => {
     const { config, warnings } = parse('', { source: '<defaults>' });
@@ -290,6 +297,22 @@ describe('defaults', () => {
         maxSendBytes: 4194304,
         rateLimit: null,
         hostConfigured: false,
+        server: 'wire',
+        wire: {
+          reusePort: false,
+          connectionMemory: 268_435_456,
+          totalMemory: 1_073_741_824,
+          streamWindow: 8_388_608,
+          connectionWindow: 16_777_216,
+          maxConnections: 10_000,
+          maxStreams: 1000,
+          handshakeTimeoutMs: 120_000,
+          idleTimeoutMs: 0,
+          maxAgeMs: 0,
+          maxAgeGraceMs: 0,
+          keepaliveIntervalMs: 7_200_000,
+          keepaliveTimeoutMs: 20_000,
+        },
       },
       http: { host: '127.0.0.1', port: 1888, maxBodyBytes: 67108864 },
       limits: {

@@ -23,6 +23,19 @@ describe('openDeadline', () => {
     expect(deadline.signal.reason).toMatchObject({ kind: 'cancelled' });
   });
 
+  it('can be ended before its time, once, and not after it was closed', () => {
+    const parent = new AbortController();
+    const ended = openDeadline(1000, expired, [parent.signal]);
+    ended.abort(new AigesError('releasedHandle'));
+    ended.abort(new AigesError('timeout'));
+    expect(ended.signal.reason).toMatchObject({ kind: 'releasedHandle' });
+    const closed = openDeadline(1000, expired, [parent.signal]);
+    closed.close();
+    closed.abort(new AigesError('releasedHandle'));
+    expect(closed.signal.aborted).toBe(false);
+    expect(getEventListeners(parent.signal, 'abort')).toEqual([]);
+  });
+
   it('ends when its time is up, and not before', () => {
     vi.useFakeTimers();
     try {

@@ -5,39 +5,39 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath, service as healthService } from 'grpc-health-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acceptGrpcJsServices } from '../../../../src/transports/grpc/adapter.js';
-import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
 import type { GrpcServer } from '../../../../src/transports/grpc/server.js';
+import { grpcServerNames, grpcServers } from '../../../fixtures/grpc-servers.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
 
 const proto = fileURLToPath(new URL('../../../../proto/xsf.proto', import.meta.url));
-
-let server: GrpcServer;
-let closing: AbortController;
-let health: HealthImplementation;
-let client: RawClient;
-
-beforeEach(async () => {
-  server = createGrpcJsServer({ maxReceiveBytes: 1e6, maxSendBytes: 1e6 });
-  closing = new AbortController();
-  const attach = acceptGrpcJsServices(server, closing.signal);
-  health = new HealthImplementation({ '': 'SERVING' });
-  health.addToServer(attach);
-  new ReflectionService(loadSync([proto, protoPath])).addToServer(attach);
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  client = new RawClient(port);
-});
-
-afterEach(async () => {
-  client.close();
-  await server.drain(AbortSignal.abort());
-});
 
 const { Check, Watch } = healthService as unknown as Record<
   'Check' | 'Watch',
   { path: string; requestSerialize(value: object): Buffer; responseDeserialize(bytes: Buffer): object }
 >;
 
-describe('services attached through the adapter', () => {
+describe.each(grpcServerNames)('services attached to %s through the adapter', (name) => {
+  let server: GrpcServer;
+  let closing: AbortController;
+  let health: HealthImplementation;
+  let client: RawClient;
+
+  beforeEach(async () => {
+    server = grpcServers[name]({ maxReceiveBytes: 1e6, maxSendBytes: 1e6 });
+    closing = new AbortController();
+    const attach = acceptGrpcJsServices(server, closing.signal);
+    health = new HealthImplementation({ '': 'SERVING' });
+    health.addToServer(attach);
+    new ReflectionService(loadSync([proto, protoPath])).addToServer(attach);
+    const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+    client = new RawClient(port);
+  });
+
+  afterEach(async () => {
+    client.close();
+    await server.drain(AbortSignal.abort());
+  });
+
   it('answers a health check of an unknown service with NOT_FOUND', async () => {
     const answer = await client.unary(Check.path, Check.requestSerialize({ service: 'nope' }));
     expect(answer.code).toBe(status.NOT_FOUND);

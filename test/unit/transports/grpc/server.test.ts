@@ -1,6 +1,5 @@
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
 import {
   type GrpcCall,
   GrpcError,
@@ -9,31 +8,33 @@ import {
   type Reply,
 } from '../../../../src/transports/grpc/server.js';
 import { gate } from '../../../fixtures/fake-runtime.js';
+import { grpcServerNames, grpcServers } from '../../../fixtures/grpc-servers.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
 
-let server: GrpcServer;
-let client: RawClient | null = null;
+describe.each(grpcServerNames)('the gRPC server on %s', (name) => {
+  const create = (): GrpcServer => grpcServers[name]({ maxReceiveBytes: 1000, maxSendBytes: 1000 });
+  let server: GrpcServer;
+  let client: RawClient | null = null;
 
-beforeEach(() => {
-  server = createGrpcJsServer({ maxReceiveBytes: 1000, maxSendBytes: 1000 });
-});
+  beforeEach(() => {
+    server = create();
+  });
 
-afterEach(async () => {
-  client?.close();
-  client = null;
-  await server.drain(AbortSignal.abort());
-});
+  afterEach(async () => {
+    client?.close();
+    client = null;
+    await server.drain(AbortSignal.abort());
+  });
 
-async function connect(): Promise<RawClient> {
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  client = new RawClient(port);
-  return client;
-}
+  async function connect(): Promise<RawClient> {
+    const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+    client = new RawClient(port);
+    return client;
+  }
 
-describe('the gRPC server on grpc-js', () => {
   it('says with a system code that an address cannot be had', async () => {
     const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-    const second = createGrpcJsServer({ maxReceiveBytes: 1000, maxSendBytes: 1000 });
+    const second = create();
     await expect(second.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await second.drain(AbortSignal.abort());
   });
@@ -124,6 +125,25 @@ describe('the gRPC server on grpc-js', () => {
     if (how === 'cancels') cancel.abort();
     expect((await answer).code).toBe(how === 'cancels' ? status.CANCELLED : status.DEADLINE_EXCEEDED);
     await aborted.promise;
+  });
+
+  it('tells a listener that the client has cancelled, also one that comes late', async () => {
+    const seen = gate<GrpcCall>();
+    const early = gate();
+    server.unary('/a.B/c', (call) => {
+      call.onCancel(early.open);
+      seen.open(call);
+      return new Promise(() => undefined);
+    });
+    const cancel = new AbortController();
+    const answer = (await connect()).unary('/a.B/c', Buffer.alloc(0), { signal: cancel.signal });
+    const call = await seen.promise;
+    cancel.abort();
+    await early.promise;
+    const late = gate();
+    call.onCancel(late.open);
+    await late.promise;
+    expect((await answer).code).toBe(status.CANCELLED);
   });
 
   it('streams both ways', async () => {

@@ -1,0 +1,638 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a connection does for its calls: requests in, answers out. The socket is in connection.cc.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "connection.h"
+#include "field_list.h"
+#include "grpc_text.h"
+
+namespace aiges::wire {
+namespace {
+
+constexpr std::string_view kContentType = "application/grpc";
+// Chunks below this are joined with the frames around them: a piece of its own costs the kernel more.
+constexpr std::size_t kCopyBelow = 1024;
+
+// HTTP/2 counts a field so when it limits header lists.
+constexpr std::size_t kFieldOverhead = 32;
+
+bool IsLast(const ng::FrameHeader& header) { return (header.flags & ng::kEndStream) != 0; }
+
+// The client's own, as grpc-go answers, if it is one of gRPC.
+void AddContentType(FieldList& fields, const Call& call) {
+  if (call.content_type == kContentType || !IsGrpcContentType(call.content_type)) {
+    fields.AddLiteral("content-type", kContentType);
+  } else {
+    fields.Add("content-type", call.content_type);
+  }
+}
+
+void AddStatus(FieldList& fields, const CallStatus& status) {
+  if (status.code == 0) {
+    fields.AddLiteral("grpc-status", "0");
+  } else {
+    fields.AddOwned("grpc-status", std::to_string(status.code));
+  }
+  if (!status.message.empty()) fields.AddOwned("grpc-message", PercentEncode(status.message));
+}
+
+}  // namespace
+
+Call* Connection::Find(std::int32_t stream) const {
+  return static_cast<Call*>(ng_.session_get_stream_user_data(session_.get(), stream));
+}
+
+// ---- From nghttp2 -----------------------------------------------------------------------------------------------
+
+int Connection::OnBeginFrame(const ng::FrameHeader& header) {
+  const Clock::time_point now = io_.now();
+  bool idle_chatter = false;
+  switch (header.type) {
+    case ng::kData:
+      progress_since_ping_ = true;
+      payload_ = {(header.flags & ng::kPadded) != 0 ? 0 : header.stream_id, header.length};
+      idle_chatter = header.length == 0 && !IsLast(header);
+      break;
+    case ng::kHeaders:
+      progress_since_ping_ = true;
+      continuations_ = 0;
+      break;
+    case ng::kContinuation:
+      if (++continuations_ > options_.max_continuations) Doom(ng::kEnhanceYourCalm, "too many CONTINUATION frames");
+      break;
+    case ng::kRstStream:
+      ++io_.stats().resets_received;
+      if (!resets_.Allow(now)) Doom(ng::kEnhanceYourCalm, "too many resets");
+      break;
+    case ng::kPriority:
+      // nghttp2 ignores them altogether, since we say that we do.
+      if (header.stream_id == 0) Doom(ng::kProtocolError, "");
+      idle_chatter = true;
+      break;
+    case ng::kPing:
+    case ng::kWindowUpdate: break;
+    default: idle_chatter = true;
+  }
+  if (idle_chatter && !control_frames_.Allow(now)) Doom(ng::kEnhanceYourCalm, kTooManyFrames);
+  return 0;
+}
+
+int Connection::OnBeginHeaders(const ng::Frame& frame) {
+  if (frame.headers.category != ng::kRequestCategory || doom_) return 0;
+  const std::int32_t stream = frame.hd.stream_id;
+  auto call = std::make_unique<Call>(*this, stream, io_.ledger(), options_.max_receive_bytes);
+  if (ng_.session_set_stream_user_data(session_.get(), stream, call.get()) != 0) return 0;
+  calls_[stream] = std::move(call);
+  return 0;
+}
+
+int Connection::OnHeader(const ng::Frame& frame, std::string_view name, std::string_view value) {
+  Call* call = Find(frame);
+  // What a client sends after its messages means nothing in gRPC.
+  if (call == nullptr || frame.headers.category != ng::kRequestCategory) return 0;
+  call->header_bytes += name.size() + value.size() + kFieldOverhead;
+  ++call->header_fields;
+  if (call->header_bytes > options_.max_header_bytes || call->header_fields > options_.max_header_fields) return 0;
+  call->ChargeHeaders(name.size() + value.size());
+
+  CallStart& start = *call->start;
+  if (name == ":path") {
+    call->has_path = true;
+    call->method = io_.FindMethod(value, call->path_refusal);
+  } else if (name == ":method") {
+    call->verb = value;
+  } else if (name == ":authority" || (name == "host" && start.authority.empty())) {
+    start.authority = value;
+  } else if (name == "content-type") {
+    call->content_type = value;
+  } else if (name == "grpc-timeout") {
+    call->timeout = value;
+  } else if (name == "grpc-encoding") {
+    call->encoding = value;
+  } else if (IsReservedName(name)) {
+    return 0;
+  } else if (IsBinary(name)) {
+    // Several values may come joined.
+    for (std::size_t begin = 0; begin <= value.size();) {
+      const std::size_t end = std::min(value.find(',', begin), value.size());
+      std::string_view part = value.substr(begin, end - begin);
+      while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+      while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+      if (const auto bytes = Base64Decode(part)) {
+        start.metadata.Add(name, *bytes);
+      } else {
+        call->bad_binary_field = name;
+      }
+      begin = end + 1;
+    }
+  } else {
+    start.metadata.Add(name, value);
+  }
+  return 0;
+}
+
+int Connection::OnFrame(const ng::Frame& frame) {
+  switch (frame.hd.type) {
+    case ng::kSettings:
+      if ((frame.hd.flags & ng::kAck) == 0 && !handshaken_) {
+        handshaken_ = true;
+        SetTimer();
+      }
+      return 0;
+    case ng::kPing: OnPing(frame.ping); return 0;
+    case ng::kRstStream:
+      if (Call* call = Find(frame)) call->reset_by_client = true;
+      return 0;
+    case ng::kHeaders:
+    case ng::kData: break;
+    default: return 0;
+  }
+  Call* call = Find(frame);
+  if (call == nullptr || doom_) return 0;
+  if (IsLast(frame.hd)) call->input_ended = true;
+  if (frame.hd.type == ng::kHeaders && frame.headers.category == ng::kRequestCategory) OnRequest(*call);
+  if (IsLast(frame.hd)) OnEndOfInput(*call);
+  return 0;
+}
+
+int Connection::OnData(std::int32_t stream, std::span<const std::byte> data) {
+  payload_.left -= std::min(payload_.left, data.size());
+  ended_in_payload_ = data.data() + data.size() == input_end_ && payload_.left > 0;
+  window_debt_ += data.size();
+  Call* call = Find(stream);
+  if (call == nullptr) return 0;
+  call->window_debt += data.size();
+  while (!call->ended && !data.empty()) {
+    switch (call->reader.Read(data)) {
+      case MessageReader::Outcome::kMore: break;
+      case MessageReader::Outcome::kMessage: OnMessage(*call); break;
+      case MessageReader::Outcome::kTooLong:
+        End(*call, CancelReason::kBadInput, GrpcCode::kResourceExhausted,
+            "grpc: received message larger than max (" + std::to_string(call->reader.length()) + " vs. " +
+                std::to_string(options_.max_receive_bytes) + ")");
+        break;
+      case MessageReader::Outcome::kBadFlag:
+        End(*call, CancelReason::kBadInput, GrpcCode::kInternal,
+            "grpc: received unexpected payload format " + std::to_string(call->reader.flag()));
+        break;
+      case MessageReader::Outcome::kNoMemory:
+        End(*call, CancelReason::kBadInput, GrpcCode::kResourceExhausted,
+            "no memory for a message of " + std::to_string(call->reader.length()) + " bytes");
+        break;
+    }
+  }
+  if (!call->ended) {
+    Recount(*call);
+    ReturnStreamWindow(*call);
+  }
+  return 0;
+}
+
+int Connection::OnFrameSent(const ng::Frame& frame) {
+  switch (frame.hd.type) {
+    case ng::kData: progress_since_ping_ = true; break;
+    case ng::kRstStream: ++io_.stats().resets_sent; break;
+    case ng::kGoaway: ++io_.stats().goaways_sent; break;
+    case ng::kHeaders: {
+      progress_since_ping_ = true;
+      Call* call = Find(frame);
+      // The answer is out, and the client need not send the rest of its request (RFC 9113, 8.1).
+      if (call != nullptr && IsLast(frame.hd) && !call->input_ended && !call->reset) {
+        call->reset = true;
+        ng_.submit_rst_stream(session_.get(), ng::kNoFlags, call->stream, ng::kNoError);
+      }
+      break;
+    }
+    default: break;
+  }
+  return 0;
+}
+
+int Connection::OnStreamClose(std::int32_t stream) {
+  Call* call = Find(stream);
+  if (call == nullptr) return 0;
+  Detach(*call, call->reset_by_client ? CancelReason::kClientReset : CancelReason::kBadInput);
+  ng_.session_set_stream_user_data(session_.get(), stream, nullptr);
+  calls_.erase(stream);
+  if (calls_.empty()) {
+    last_call_ = io_.now();
+    if (options_.idle_timeout.count() > 0) SetTimer();
+  }
+  io_.MarkDirty(*this);
+  return 0;
+}
+
+// How much of the answer may go into the next frame. What is in it is decided by SendReply, right afterwards.
+ssize_t Connection::ReadReply(std::int32_t stream, std::size_t most, std::uint32_t& flags) {
+  Call* call = Find(stream);
+  if (call == nullptr || call->reset) return ng::kErrorTemporalCallbackFailure;
+  std::size_t size = 0;
+  bool all = true;
+  for (const auto& message : call->outgoing) {
+    if (size == most) {
+      all = false;
+      break;
+    }
+    const std::size_t part = std::min(message->left(), most - size);
+    all = part == message->left();
+    size += part;
+  }
+  if (size == 0 && !call->ended) {
+    call->reading_deferred = true;
+    return ng::kErrorDeferred;
+  }
+  flags |= ng::kDataNoCopy;
+  if (all && call->ended) {
+    flags |= ng::kDataEof | ng::kDataNoEndStream;
+    SubmitTrailers(*call);
+  }
+  return static_cast<ssize_t>(size);
+}
+
+int Connection::SendReply(std::int32_t stream, std::span<const std::byte> frame_header, std::size_t length) {
+  outbox_.AppendCopy(frame_header.data(), frame_header.size());
+  Call* call = Find(stream);
+  while (length > 0) {
+    const std::shared_ptr<SendingMessage>& message = call->outgoing.front();
+    const bool small = message->chunk_size() < kCopyBelow;
+    const Chunk piece = message->Next(length);
+    if (small) {
+      outbox_.AppendCopy(piece.data, piece.size);
+      io_.stats().bytes_copied_out += static_cast<std::int64_t>(piece.size);
+    } else {
+      outbox_.AppendLent(piece.data, piece.size, message);
+    }
+    length -= piece.size;
+    if (message->left() == 0) {
+      ++io_.stats().messages_sent;
+      call->outgoing.pop_front();
+    }
+  }
+  return 0;
+}
+
+// ---- Requests ---------------------------------------------------------------------------------------------------
+
+void Connection::OnRequest(Call& call) {
+  if (call.header_bytes > options_.max_header_bytes || call.header_fields > options_.max_header_fields) {
+    return Refuse(call, "200", GrpcCode::kResourceExhausted,
+                  "received header list larger than max (" + std::to_string(call.header_bytes) + " bytes in " +
+                      std::to_string(call.header_fields) + " fields vs. " + std::to_string(options_.max_header_bytes) +
+                      " in " + std::to_string(options_.max_header_fields) + ")");
+  }
+  if (call.verb != "POST") {
+    return Refuse(call, "405", GrpcCode::kInternal, "the method of a gRPC request is POST, not " + call.verb);
+  }
+  if (!IsGrpcContentType(call.content_type)) {
+    return Refuse(call, "415", GrpcCode::kInternal, "invalid gRPC request content-type \"" + call.content_type + "\"");
+  }
+  if (!call.bad_binary_field.empty()) {
+    return Refuse(call, "400", GrpcCode::kInternal,
+                  "malformed binary metadata in header \"" + call.bad_binary_field + "\"");
+  }
+  if (!call.timeout.empty()) {
+    const auto timeout = ParseTimeout(call.timeout);
+    if (!timeout.ok()) return Refuse(call, "400", GrpcCode::kInternal, timeout.status().text);
+    const Clock::time_point now = io_.now();
+    if (timeout.value() < Clock::time_point::max() - now) call.start->deadline = now + timeout.value();
+  }
+  if (call.method == nullptr) return Refuse(call, "200", GrpcCode::kUnimplemented, std::move(call.path_refusal));
+  call.gzip = call.start->gzip = call.encoding == "gzip";
+  if (!call.gzip && !call.encoding.empty() && call.encoding != "identity") {
+    call.tell_encodings = true;
+    return Refuse(call, "200", GrpcCode::kUnimplemented,
+                  "grpc: Decompressor is not installed for grpc-encoding \"" + call.encoding + "\"");
+  }
+  call.start->method = call.method->id;
+  call.start->connection = info_;
+  if (call.start->deadline != Clock::time_point::max()) {
+    call.deadline.emplace(io_.timers(), [this, &call] {
+      End(call, CancelReason::kDeadline, GrpcCode::kDeadlineExceeded, "Deadline exceeded");
+    });
+    call.deadline->Set(call.start->deadline);
+  }
+  Recount(call);
+  if (!call.method->unary) Announce(call);
+}
+
+void Connection::OnMessage(Call& call) {
+  ++io_.stats().messages_received;
+  if (call.reader.compressed() && !call.gzip) {
+    return End(call, CancelReason::kBadInput, GrpcCode::kInternal,
+               "grpc: compressed flag set with identity or empty encoding");
+  }
+  if (call.method->unary) {
+    if (call.has_message) {
+      return End(call, CancelReason::kBadInput, GrpcCode::kInternal,
+                 "cardinality violation: received multiple request messages for non-client-streaming RPC");
+    }
+    call.has_message = true;
+    // Mostly the end of the request comes with it, and its bytes need not move before that.
+    Message message = TakeMessage(call);
+    call.unsettled = !message.block;
+    if (call.unsettled) {
+      unsettled_.push_back(call.stream);
+    } else {
+      call.waiting.push_back(std::move(message));
+    }
+  } else if (call.announced) {
+    EmitMessage(call, TakeMessage(call));
+  } else {
+    call.unsettled = true;
+    Settle(call);
+  }
+  Recount(call);
+}
+
+// Without a block: the bytes are reader.small().
+Message Connection::TakeMessage(Call& call) {
+  Message message;
+  message.size = call.reader.length();
+  message.compressed = call.reader.compressed();
+  message.offset = call.reader.offset();
+  message.block = call.reader.TakeBlock();
+  return message;
+}
+
+// Gives the message a place that lasts.
+void Connection::Settle(Call& call) {
+  call.unsettled = false;
+  Message message = TakeMessage(call);
+  if (!message.block) {
+    const std::span<const std::byte> bytes = call.reader.small();
+    BlockWriter block(bytes.size(), io_.ledger());
+    if (!bytes.empty()) std::memcpy(block.data(), bytes.data(), bytes.size());
+    block.Extend(bytes.size());
+    io_.stats().bytes_copied_in += static_cast<std::int64_t>(bytes.size());
+    message.offset = 0;
+    message.block = block.Finish();
+  }
+  call.waiting.push_back(std::move(message));
+  Recount(call);
+}
+
+void Connection::SettleAll() {
+  for (const std::int32_t stream : unsettled_) {
+    Call* call = Find(stream);
+    if (call != nullptr && call->unsettled) Settle(*call);
+  }
+  unsettled_.clear();
+}
+
+void Connection::OnEndOfInput(Call& call) {
+  if (call.ended) return;
+  if (call.reader.in_message()) {
+    return End(call, CancelReason::kBadInput, GrpcCode::kInternal, "unexpected EOF");
+  }
+  if (call.method->unary) {
+    if (!call.has_message) {
+      return End(call, CancelReason::kBadInput, GrpcCode::kInternal,
+                 "cardinality violation: received no request message from non-client-streaming RPC");
+    }
+    return Announce(call);
+  }
+  if (!call.announced) return;
+  if (call.batch == io_.events().Batch()) {
+    io_.events().At(call.place).end_of_input = true;
+  } else {
+    io_.events().Add(Event::Kind::kEnd, call.id).end_of_input = true;
+  }
+}
+
+// The consumer gets to know the call, unless its answer would only add to what the client does not read.
+void Connection::Announce(Call& call) {
+  if (queued_ < options_.connection_memory) return EmitStart(call);
+  if (call.unsettled) Settle(call);
+  call.parked = true;
+  parked_.push_back(&call);
+  ++io_.stats().calls_parked;
+}
+
+void Connection::Unpark() {
+  while (!parked_.empty() && queued_ < options_.connection_memory) {
+    Call& call = *parked_.front();
+    parked_.pop_front();
+    call.parked = false;
+    EmitStart(call);
+  }
+}
+
+void Connection::EmitStart(Call& call) {
+  call.id = io_.Register(call);
+  call.announced = true;
+  ++io_.stats().calls;
+  ++io_.stats().calls_started;
+  EventQueue& events = io_.events();
+  Event& event = events.Add(Event::Kind::kStart, call.id);
+  event.start = std::move(call.start);
+  event.end_of_input = call.input_ended;
+  call.batch = events.Batch();
+  call.place = events.Place();
+  call.place_has_message = false;
+  if (call.unsettled) {
+    call.unsettled = false;
+    EmitMessage(call, TakeMessage(call));
+  }
+  for (Message& message : std::exchange(call.waiting, {})) EmitMessage(call, std::move(message));
+  Recount(call);
+}
+
+void Connection::EmitMessage(Call& call, Message message) {
+  EventQueue& events = io_.events();
+  if (call.batch != events.Batch() || call.place_has_message) {
+    // The end of input, if it is known already, moves on to the last message.
+    const bool ended = call.batch == events.Batch() && std::exchange(events.At(call.place).end_of_input, false);
+    events.Add(Event::Kind::kMessage, call.id).end_of_input = ended;
+    call.batch = events.Batch();
+    call.place = events.Place();
+  }
+  call.place_has_message = true;
+  call.held += message.size;
+  held_ += message.size;
+  if (message.block) {
+    events.At(call.place).message = std::move(message);
+  } else {
+    events.AttachSmall(call.place, call.reader.small(), message.compressed);
+  }
+}
+
+// Keeps incomplete() right after anything that changes a call's share of it.
+void Connection::Recount(Call& call) {
+  std::size_t now = call.ended ? 0 : call.reader.received();
+  if (!call.announced && !call.ended) {
+    now += call.header_charge();
+    for (const Message& message : call.waiting) now += message.size;
+  }
+  // Unsigned, and right all the same.
+  incomplete_ += now - call.counted;
+  io_.ledger()->incomplete += now - call.counted;
+  call.counted = now;
+}
+
+void Connection::Consumed(Call& call, std::size_t bytes) {
+  bytes = std::min(bytes, call.held);
+  call.held -= bytes;
+  held_ -= bytes;
+  ReturnStreamWindow(call);
+  io_.MarkDirty(*this);
+}
+
+// ---- Answers ----------------------------------------------------------------------------------------------------
+
+void Connection::Refuse(Call& call, const char* http_status, GrpcCode code, std::string message) {
+  call.http_status = http_status;
+  End(call, CancelReason::kBadInput, code, std::move(message));
+}
+
+// The wire itself ends the call. Messages that have not begun to go out never will.
+void Connection::End(Call& call, CancelReason reason, GrpcCode code, std::string message) {
+  if (call.reset) return;
+  const bool cut = !call.outgoing.empty() && call.outgoing.front()->started();
+  const bool status_is_out = call.ended && call.outgoing.empty();
+  if (status_is_out) return;
+  Detach(call, reason);
+  call.status = {static_cast<std::uint32_t>(code), std::move(message)};
+  call.trailers = {};
+  io_.MarkDirty(*this);
+  if (cut) {
+    // Half a message cannot be followed by a status.
+    call.reset = true;
+    ng_.submit_rst_stream(session_.get(), ng::kNoFlags, call.stream, ng::kCancel);
+  } else if (call.answered) {
+    Resume(call);
+  } else {
+    SubmitTrailersOnly(call);
+  }
+}
+
+// Ends what the call has to do with the consumer: it hears of it (unless `reason` is empty: it knows), gets its memory
+// back, and none of its commands is for this call any more.
+void Connection::Detach(Call& call, std::optional<CancelReason> reason) {
+  if (call.id != 0) {
+    io_.Unregister(call.id);
+    --io_.stats().calls;
+    if (reason) io_.events().Add(Event::Kind::kCancelled, call.id).reason = *reason;
+    call.id = 0;
+  }
+  if (call.parked) {
+    parked_.erase(std::find(parked_.begin(), parked_.end(), &call));
+    call.parked = false;
+  }
+  call.ended = true;
+  call.unsettled = false;
+  call.waiting.clear();
+  held_ -= std::exchange(call.held, 0);
+  if (reason) {
+    call.outgoing.clear();
+    if (call.deadline) call.deadline->Cancel();
+  }
+  Recount(call);
+}
+
+void Connection::DetachAll(CancelReason reason) {
+  for (const auto& [stream, call] : calls_) {
+    Detach(*call, reason);
+    call->reset = true;  // nothing of it is sent any more
+  }
+}
+
+void Connection::SendMetadata(Call& call, Metadata metadata) {
+  if (call.answered) return;
+  call.metadata = std::move(metadata);
+  SubmitHeaders(call);
+  io_.MarkDirty(*this);
+}
+
+void Connection::SendMessage(Call& call, OutgoingMessage message) {
+  if (message.size() <= options_.max_send_bytes) return Push(call, call.id, std::move(message));
+  // The consumer does not expect the call to end here.
+  io_.events().Add(Event::Kind::kCancelled, call.id).reason = CancelReason::kBadInput;
+  Oversized(call, std::move(message));
+}
+
+void Connection::Push(Call& call, CallId id, OutgoingMessage message) {
+  call.outgoing.push_back(std::make_shared<SendingMessage>(std::move(message), id, io_.events(), io_.stats(), queued_));
+  if (call.answered) {
+    Resume(call);
+  } else {
+    SubmitHeaders(call);
+  }
+  io_.MarkDirty(*this);
+}
+
+void Connection::Oversized(Call& call, OutgoingMessage message) {
+  ReleaseToken(message, call.id, io_.events());
+  Finish(call,
+         {static_cast<std::uint32_t>(GrpcCode::kResourceExhausted), "grpc: trying to send message larger than max (" +
+                                                                        std::to_string(message.size()) + " vs. " +
+                                                                        std::to_string(options_.max_send_bytes) + ")"},
+         {});
+}
+
+void Connection::Reply(Call& call, OutgoingMessage message, Metadata trailers) {
+  if (message.size() > options_.max_send_bytes) return Oversized(call, std::move(message));
+  const CallId id = call.id;
+  Detach(call, std::nullopt);
+  call.trailers = std::move(trailers);
+  Push(call, id, std::move(message));
+}
+
+void Connection::Finish(Call& call, CallStatus status, Metadata trailers) {
+  Detach(call, std::nullopt);
+  call.status = std::move(status);
+  call.trailers = std::move(trailers);
+  if (call.answered) {
+    Resume(call);
+  } else {
+    SubmitTrailersOnly(call);
+  }
+  io_.MarkDirty(*this);
+}
+
+void Connection::Resume(Call& call) {
+  if (!call.reading_deferred) return;
+  call.reading_deferred = false;
+  ng_.session_resume_data(session_.get(), call.stream);
+}
+
+void Connection::SubmitHeaders(Call& call) {
+  call.answered = true;
+  FieldList fields;
+  fields.AddLiteral(":status", "200");
+  AddContentType(fields, call);
+  fields.Add(call.metadata);
+  ng::DataProvider provider{};
+  provider.read = [](nghttp2_session*, std::int32_t stream, std::uint8_t*, std::size_t most, std::uint32_t* flags,
+                     ng::DataSource* source, void*) -> ssize_t {
+    try {
+      return static_cast<Connection*>(source->ptr)->ReadReply(stream, most, *flags);
+    } catch (...) {
+      return ng::kErrorTemporalCallbackFailure;
+    }
+  };
+  provider.source.ptr = this;
+  ng_.submit_response(session_.get(), call.stream, fields.data(), fields.size(), &provider);
+}
+
+void Connection::SubmitTrailersOnly(Call& call) {
+  call.answered = true;
+  FieldList fields;
+  fields.AddLiteral(":status", call.http_status);
+  AddContentType(fields, call);
+  AddStatus(fields, call.status);
+  if (call.tell_encodings) fields.AddLiteral("grpc-accept-encoding", "identity,gzip");
+  fields.Add(call.trailers);
+  ng_.submit_response(session_.get(), call.stream, fields.data(), fields.size(), nullptr);
+}
+
+void Connection::SubmitTrailers(Call& call) {
+  FieldList fields;
+  AddStatus(fields, call.status);
+  fields.Add(call.trailers);
+  ng_.submit_trailer(session_.get(), call.stream, fields.data(), fields.size());
+}
+
+}  // namespace aiges::wire

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counts the received bytes that one server holds, on any thread, and tells its thread when there is room again.
+//
+// Blocks keep it alive: the last of them may be released long after the server has gone.
+#pragma once
+
+#include <sys/eventfd.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+#include "stats.h"
+#include "unique_fd.h"
+
+namespace aiges::wire {
+
+class MemoryLedger {
+ public:
+  explicit MemoryLedger(std::size_t limit) : limit_(static_cast<std::int64_t>(limit)) {
+    wake_ = UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
+  }
+
+  // Of messages that are incomplete. The server's thread keeps it, for itself.
+  std::size_t incomplete = 0;
+
+  Stats& stats() { return stats_; }
+  const Stats& stats() const { return stats_; }
+  int wake_fd() const { return wake_.get(); }
+  void Wake() const { eventfd_write(wake_.get(), 1); }
+
+  void Hold(std::size_t bytes) { stats_.bytes_held += static_cast<std::int64_t>(bytes); }
+  void Drop(std::size_t bytes) {
+    stats_.bytes_held -= static_cast<std::int64_t>(bytes);
+    if (awaited_.load() && HasRoom() && awaited_.exchange(false)) Wake();
+  }
+
+  bool Full() const { return Total() >= limit_; }
+  // Some way below the limit, so that reading does not stop and go with every message.
+  bool HasRoom() const { return Total() < limit_ - limit_ / 8; }
+  // Waiting for the consumer is no use: most of what is held only clients can bring to an end.
+  bool Stuck() const { return static_cast<std::int64_t>(incomplete) > limit_ / 2; }
+  // A wake-up is wanted once there is room.
+  void AwaitRoom() { awaited_.store(true); }
+
+ private:
+  std::int64_t Total() const { return stats_.bytes_held.load() + stats_.bytes_queued.load(); }
+
+  const std::int64_t limit_;
+  Stats stats_;
+  UniqueFd wake_;
+  std::atomic<bool> awaited_{false};
+};
+
+}  // namespace aiges::wire

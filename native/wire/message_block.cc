@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "message_block.h"
+
+#include "memory_ledger.h"
+
+namespace aiges::wire {
+
+void BlockRef::Release() {
+  if (block_->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const std::shared_ptr<MemoryLedger> ledger = std::move(block_->ledger_);
+  const std::size_t charged = block_->charged_;
+  block_->~MessageBlock();
+  BlockDelete()(reinterpret_cast<std::byte*>(block_));
+  ledger->Drop(charged);  // last: it may let somebody read on
+}
+
+BlockWriter::BlockWriter(std::size_t capacity, const std::shared_ptr<MemoryLedger>& ledger) : capacity_(capacity) {
+  Block memory = AllocateBlock(kBlockAlignment + capacity);
+  block_ = BlockRef(new (memory.get()) MessageBlock(ledger));
+  memory.release();
+}
+
+void BlockWriter::Extend(std::size_t bytes) {
+  block_->size_ += bytes;
+  block_->charged_ += bytes;
+  block_->ledger_->Hold(bytes);
+}
+
+}  // namespace aiges::wire

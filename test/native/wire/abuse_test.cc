@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// Floods, and clients that do nothing.
+#include <gtest/gtest.h>
+
+#include "harness.h"
+
+namespace aiges::wire::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Flood {
+  const char* name;
+  std::function<void(Client&, int)> act;  // the i-th time
+  const char* text;                       // of the GOAWAY
+};
+
+class Flooded : public testing::TestWithParam<Flood> {};
+
+TEST_P(Flooded, EndsWithEnhanceYourCalm) {
+  EchoServer server;
+  Client client(server.port());
+  client.Hello();
+  ASSERT_TRUE(client.RoundTrip());
+  int i = 0;
+  for (; i < 20'000 && !client.closed(); ++i) {
+    GetParam().act(client, i);
+    if (i % 100 == 0) client.ReadFor(milliseconds(0));
+  }
+  ASSERT_TRUE(client.AwaitClose());
+  ASSERT_FALSE(client.goaways().empty());
+  EXPECT_EQ(client.goaways().front().code, ng::kEnhanceYourCalm);
+  EXPECT_EQ(client.goaways().front().text, GetParam().text);
+  EXPECT_EQ(server.stats().connections_abused, 1);
+  EXPECT_TRUE(server.Alive());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Abuse, Flooded,
+    testing::ValuesIn(std::vector<Flood>{
+        {"RapidReset",
+         [](Client& client, int) {
+           const std::uint32_t stream = client.NextStream();
+           client.SendHeaders(stream, Client::Request(kUnaryPath));
+           client.SendReset(stream, 8);
+         },
+         "too many resets"},
+        {"Pings", [](Client& client, int) { client.SendFrame(6, 0, 0, "12345678"); }, "too_many_pings"},
+        {"Settings", [](Client& client, int) { client.SendFrame(4, 0, 0, ""); }, "too many control frames"},
+        {"Priorities", [](Client& client, int) { client.SendFrame(2, 0, 1, Int32(3) + "x"); },
+         "too many control frames"},
+        {"EmptyData",
+         [](Client& client, int i) {
+           if (i == 0) client.SendHeaders(1, Client::Request(kStreamPath));
+           client.SendFrame(0, 0, 1, "");
+         },
+         "too many control frames"},
+        {"Continuations",
+         [](Client& client, int i) {
+           if (i == 0) client.SendFrame(1, 0, 1, "");
+           client.SendFrame(9, 0, 1, "");
+         },
+         "too many CONTINUATION frames"},
+    }),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Abuse, ResetsWithinTheLimitAreFine) {
+  EchoServer server;
+  Client client(server.port());
+  client.Hello();
+  for (int i = 0; i < 900; ++i) {
+    const std::uint32_t stream = client.NextStream();
+    client.SendHeaders(stream, Client::Request(kUnaryPath));
+    client.SendReset(stream, 8);
+  }
+  EXPECT_EQ(client.Await(client.Call(kUnaryPath, "still")).data, Prefixed("still"));
+}
+
+// grpc-go measures the bandwidth with a ping per round trip for as long as data flows.
+TEST(Abuse, PingsBetweenCallsAreFine) {
+  EchoServer server;
+  Client client(server.port());
+  client.Hello();
+  for (int i = 0; i < 1000; ++i) {
+    client.SendFrame(6, 0, 0, std::string("\x02\x04\x10\x10\x09\x0e\x07\x07", 8));
+    const std::uint32_t stream = client.Call(kUnaryPath, "x");
+    if (i % 50 == 0) client.Await(stream);
+  }
+  EXPECT_TRUE(client.RoundTrip());
+  EXPECT_TRUE(client.goaways().empty());
+}
+
+TEST(Abuse, PingStrikesCanBeStricter) {
+  Options options;
+  options.max_ping_strikes = 2;
+  options.min_ping_interval = std::chrono::minutes(5);
+  EchoServer server(options);
+  Client client(server.port());
+  client.Hello();
+  for (int i = 0; i < 4; ++i) client.SendFrame(6, 0, 0, "12345678");
+  ASSERT_TRUE(client.AwaitClose());
+  EXPECT_EQ(client.goaways().front().text, "too_many_pings");
+}
+
+TEST(Abuse, AHeaderBlockWithoutEndIsBoundedInMemory) {
+  Options options;
+  options.max_continuations = 1'000'000;
+  EchoServer server(options);
+  Client client(server.port());
+  client.Hello();
+  // A literal field without indexing, again and again: 8 MiB of them.
+  std::string block = client.Encode(Client::Request(kUnaryPath));
+  client.SendFrame(1, 1, 1, block);
+  std::string part;
+  while (part.size() < 16'000) part += std::string("\x00\x03key\x7f\x81\x01", 8) + std::string(256, 'v');
+  for (int i = 0; i < 500; ++i) client.SendFrame(9, 0, 1, part);
+  client.SendFrame(9, 4, 1, "");
+  EXPECT_LT(server.stats().bytes_held, 200'000);
+  EXPECT_EQ(client.Await(1).status(), "8");
+  EXPECT_TRUE(server.Alive());
+}
+
+TEST(Abuse, TooManyHeaderFieldsAreRefused) {
+  EchoServer server;
+  Client client(server.port());
+  client.Hello();
+  Fields many;
+  for (int i = 0; i < 300; ++i) many.emplace_back(std::to_string(i).insert(0, 1, 'k'), "v");
+  EXPECT_EQ(client.Await(client.Call(kUnaryPath, "x", many)).status(), "8");
+}
+
+// A client that has acknowledged the limit knows it: nghttp2 ends its connection.
+TEST(Abuse, CallsBeyondMaxStreamsEndTheConnection) {
+  Options options;
+  options.max_streams = 10;
+  EchoServer server(options);
+  Client client(server.port());
+  client.Hello();
+  ASSERT_TRUE(client.RoundTrip());
+  EXPECT_EQ(client.settings()[kSetMaxStreams], 10u);
+  for (int i = 0; i < 11; ++i) client.SendHeaders(client.NextStream(), Client::Request(kUnaryPath));
+  ASSERT_TRUE(client.AwaitClose());
+  EXPECT_EQ(client.goaways().back().code, ng::kProtocolError);
+  EXPECT_TRUE(server.Alive());
+}
+
+TEST(Abuse, CallsBeyondMaxStreamsAreRefusedToWhoCannotKnowIt) {
+  Options options;
+  options.max_streams = 10;
+  EchoServer server(options);
+  Client client(server.port());
+  client.answers_settings = false;
+  client.Hello();
+  for (int i = 0; i < 10; ++i) client.SendHeaders(client.NextStream(), Client::Request(kUnaryPath));
+  const std::uint32_t beyond = client.NextStream();
+  client.SendHeaders(beyond, Client::Request(kUnaryPath));
+  EXPECT_EQ(client.Await(beyond).reset, ng::kRefusedStream);
+  client.SendData(1, Prefixed("x"), true);
+  EXPECT_EQ(client.Await(1).status(), "0");
+}
+
+TEST(Abuse, AcksThatNobodyReadsAreBounded) {
+  EchoServer server;
+  Client client(server.port(), 4096);
+  client.Hello();
+  client.answers_pings = false;
+  // Calls in between, so that the pings are no strikes; their answers fill the socket's buffer.
+  for (int i = 0; i < 3'000; ++i) {
+    client.Call(kUnaryPath, std::string(4'000, 'x'));
+    for (int k = 0; k < 2; ++k) client.SendFrame(6, 0, 0, "12345678");
+  }
+  EXPECT_TRUE(server.Alive());
+}
+
+TEST(Idle, HandshakesHaveALimit) {
+  Options options;
+  options.handshake_timeout = milliseconds(50);
+  EchoServer server(options);
+  Client silent(server.port());
+  Client half(server.port());
+  half.Send(kMagic.substr(0, 10));
+  Client magic(server.port());
+  magic.Send(kMagic);
+  Client good(server.port());
+  good.Hello();
+  for (Client* client : {&silent, &half, &magic}) EXPECT_TRUE(client->AwaitClose());
+  EXPECT_TRUE(good.RoundTrip());
+}
+
+TEST(Idle, ConnectionsWithoutCallsEnd) {
+  Options options;
+  options.idle_timeout = milliseconds(60);
+  TestServer server(options);
+  Client idle(server.port());
+  idle.Hello();
+  Client busy(server.port());
+  busy.Hello();
+  const std::uint32_t stream = busy.Call(kTestUnary, "x");
+  const CallId call = server.Next().call;
+  EXPECT_TRUE(idle.AwaitClose());
+  ASSERT_FALSE(idle.goaways().empty());
+  EXPECT_EQ(idle.goaways().back().code, ng::kNoError);
+  busy.ReadFor(milliseconds(100));
+  EXPECT_FALSE(busy.closed());
+  server.Reply(call, "y");
+  EXPECT_EQ(busy.Await(stream).status(), "0");
+  EXPECT_TRUE(busy.AwaitClose());
+}
+
+TEST(Age, DrainsAndThenCuts) {
+  Options options;
+  options.max_age = milliseconds(50);
+  options.max_age_grace = milliseconds(80);
+  TestServer server(options);
+  Client client(server.port());
+  client.Hello();
+  client.Call(kTestUnary, "x");
+  server.Next();
+  ASSERT_TRUE(client.Until([&] { return client.goaways().size() == 2; }));
+  EXPECT_EQ(client.goaways()[0].last_stream, kMaxWindow);
+  EXPECT_EQ(client.goaways()[1].last_stream, 1u);
+  EXPECT_FALSE(client.closed()) << "the grace";
+  EXPECT_EQ(server.Next().reason, CancelReason::kShutdown);
+  EXPECT_TRUE(client.AwaitClose());
+}
+
+TEST(Keepalive, FindsOutWhoIsGone) {
+  Options options;
+  options.keepalive_interval = milliseconds(40);
+  options.keepalive_timeout = milliseconds(60);
+  EchoServer server(options);
+  Client dead(server.port());
+  dead.answers_pings = false;
+  dead.Hello();
+  Client alive(server.port());
+  alive.Hello();
+  const auto begin = Clock::now();
+  while (!dead.closed() && Clock::now() - begin < std::chrono::seconds(5)) {
+    alive.ReadFor(milliseconds(5));
+    dead.ReadFor(milliseconds(5));
+  }
+  EXPECT_TRUE(dead.closed());
+  EXPECT_GE(Clock::now() - begin, milliseconds(90));
+  EXPECT_TRUE(alive.RoundTrip());
+}
+
+// One connection after another that announces a large message and trickles.
+TEST(SlowLoris, CostsOnlyWhatHasArrived) {
+  Options options;
+  options.max_receive_bytes = std::size_t{64} << 20;
+  EchoServer server(options);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.push_back(std::make_unique<Client>(server.port()));
+    clients.back()->Hello();
+    clients.back()->SendHeaders(1, Client::Request(kUnaryPath));
+    clients.back()->SendData(1, std::string("\0\x04\x00\x00\x00", 5) + std::string(3000, 'x'));
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (auto& client : clients) client->SendData(1, "x");
+  }
+  for (auto& client : clients) EXPECT_TRUE(client->RoundTrip());
+  EXPECT_LT(server.stats().bytes_held, 100 * 4'000);
+  EXPECT_GT(server.stats().bytes_held, 100 * 3'000);
+  EXPECT_TRUE(server.Alive());
+}
+
+}  // namespace
+}  // namespace aiges::wire::test
