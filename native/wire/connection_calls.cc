@@ -36,7 +36,12 @@ void AddStatus(FieldList& fields, const CallStatus& status) {
   } else {
     fields.AddOwned("grpc-status", std::to_string(status.code));
   }
-  if (!status.message.empty()) fields.AddOwned("grpc-message", PercentEncode(status.message));
+  // An empty one as well: clients of the original have always got it.
+  if (status.message.empty()) {
+    fields.AddLiteral("grpc-message", "");
+  } else {
+    fields.AddOwned("grpc-message", PercentEncode(status.message));
+  }
 }
 
 }  // namespace

@@ -253,7 +253,8 @@ class Run {
     expect(found.headers).toMatchObject(step.headersBack);
     expect({ ...found.headers, ...found.trailers }).toMatchObject(step.trailersBack);
     expect(found.order).toEqual(['headers', 'data', 'trailers']);
-    expect(found.settings.maxFrameSize).toBe(16_384);
+    // A listed deviation: the original took frames of 16 KiB only. Larger ones spare large payloads many small reads.
+    expect(found.settings.maxFrameSize).toBeGreaterThanOrEqual(16_384);
     expect(found.messages).toHaveLength(1);
     this.#compareWire(found.messages[0] ?? Buffer.alloc(0), step.wire);
   }

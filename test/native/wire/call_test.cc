@@ -145,7 +145,7 @@ TEST(Unary, IsOneEvent) {
   EXPECT_EQ(answer.Get(":status"), "200");
   EXPECT_EQ(answer.Get("content-type"), "application/grpc");
   EXPECT_EQ(answer.data, Prefixed("world"));
-  EXPECT_EQ(answer.trailers, (Fields{{"grpc-status", "0"}}));
+  EXPECT_EQ(answer.trailers, (Fields{{"grpc-status", "0"}, {"grpc-message", ""}}));
   const Event released = server.Next();
   EXPECT_EQ(released.kind, Event::Kind::kReleased);
   EXPECT_EQ(released.token, 7u);
@@ -264,7 +264,7 @@ TEST(Metadata, GoesOutEncodedAndOnlyWhatMay) {
   const Answer& answer = client.Await(stream);
   EXPECT_EQ(answer.headers,
             (Fields{{":status", "200"}, {"content-type", "application/grpc"}, {"early", "1"}, {"raw-bin", "AAECAw"}}));
-  EXPECT_EQ(answer.trailers, (Fields{{"grpc-status", "0"}, {"late", "2"}, {"late", "3"}}));
+  EXPECT_EQ(answer.trailers, (Fields{{"grpc-status", "0"}, {"grpc-message", ""}, {"late", "2"}, {"late", "3"}}));
   EXPECT_EQ(answer.data, Prefixed("answer"));
 }
 
