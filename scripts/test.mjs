@@ -26,6 +26,8 @@ check('build of the demo engine', 'make', ['-s', '-C', 'demo/digits']);
 
 const gtest = existsSync('/usr/include/gtest/gtest.h');
 if (!gtest) missing.push(['native tests and sanitizers', 'libgtest-dev']);
+const nghttp2 = existsSync('/usr/include/nghttp2/nghttp2.h');
+if (!nghttp2) missing.push(['native tests of the gRPC server', 'libnghttp2-dev']);
 native('plain', '');
 if (gtest) {
   native('asan', 'address,undefined');
@@ -65,12 +67,14 @@ function native(variant, sanitize) {
     run('cmake', ['--build', dir, '--parallel', '2', '--', '--quiet']);
   results.push({ name: `native build, ${variant}`, passed: built ? 1 : 0, failed: built ? 0 : 1 });
   if (!built || !gtest) return;
-  const report = join(reports, `native-${variant}.json`);
-  const ok = run(join(dir, 'core_tests'), ['--gtest_brief=1', `--gtest_output=json:${report}`]);
-  count(`native tests, ${variant}`, ok, report, ({ tests, failures }) => ({
-    passed: tests - failures,
-    failed: failures,
-  }));
+  for (const suite of nghttp2 ? ['core', 'wire'] : ['core']) {
+    const report = join(reports, `${suite}-${variant}.json`);
+    const ok = run(join(dir, `${suite}_tests`), ['--gtest_brief=1', `--gtest_output=json:${report}`]);
+    count(`tests of native/${suite}, ${variant}`, ok, report, ({ tests, failures }) => ({
+      passed: tests - failures,
+      failed: failures,
+    }));
+  }
 }
 
 /**
