@@ -201,9 +201,17 @@ export function createHost(config: Config, options: HostOptions): Host {
     await Promise.all([grpc.drain(cut), http?.close()]);
   };
 
-  const end = async (service: Service): Promise<void> => {
-    for (const error of await service.stop()) {
-      log.warn({ service: service.name, code: error.code, err: error.cause }, error.message);
+  /** Ends a plugin; tells whether it ended as it should. */
+  const end = async (service: Service): Promise<boolean> => {
+    try {
+      for (const error of await service.stop()) {
+        log.warn({ service: service.name, code: error.code, err: error.cause }, error.message);
+      }
+      return true;
+    } catch (caught) {
+      const { code, message, cause } = AigesError.from(caught);
+      log.error({ service: service.name, code, err: cause }, message);
+      return false;
     }
   };
 
@@ -230,7 +238,10 @@ export function createHost(config: Config, options: HostOptions): Host {
         setReady(true);
         return { grpc: grpcAddress, http: httpAddress, services: plugins };
       } catch (error) {
+        // gRPC may have taken calls while HTTP found its port in use.
+        shutdown.abort(new AigesError('shuttingDown'));
         await stopListening(AbortSignal.abort());
+        await Promise.all(served.map(({ service }) => service.drain()));
         data.close();
         await posting?.close();
         for (const { service } of served) await end(service);
@@ -247,19 +258,24 @@ export function createHost(config: Config, options: HostOptions): Host {
       const drained = Promise.all(served.map(({ service }) => service.drain()));
       // A call that nobody waits for is over when its result has arrived.
       const idle = drained.then(() => posting?.postback.idle());
-      const cut = new AbortController();
-      const stopped = stopListening(cut.signal);
-      // Once no call is left, or none has time left, its answer has a moment to leave; silent connections have no more.
+      // Until no call is left, or none has time left, clients can reach us: a session goes on over many calls of theirs.
       await Promise.race([idle, aborted(shutdown.signal)]);
       clearTimeout(timeUp);
+      const cut = new AbortController();
+      const stopped = stopListening(cut.signal);
+      // The last answers have a moment to leave; silent connections have no more.
       await within(lastWordsMs, Promise.all([idle, stopped]));
       cut.abort();
       await stopped;
+      // For results that nobody has come for.
+      shutdown.abort(new AigesError('shuttingDown'));
       await posting?.close();
       const stuck = served.reduce((sum, { service }) => sum + service.inside, 0);
       data.close();
       await within(lastWordsMs, inputs.settled());
-      const ended = stuck === 0 && (await within(finiMs, Promise.all(served.map(({ service }) => end(service)))));
+      if (stuck > 0) return { stuck, ended: false };
+      const ends = Promise.all(served.map(({ service }) => end(service)));
+      const ended = (await within(finiMs, ends)) && (await ends).every((each) => each);
       return { stuck, ended };
     },
   };
@@ -268,12 +284,14 @@ export function createHost(config: Config, options: HostOptions): Host {
 /** Waits for something, but not for ever: tells whether it came. */
 async function within(ms: number, awaited: Promise<unknown>): Promise<boolean> {
   const patience = new AbortController();
-  const came = await Promise.race([
-    awaited.then(() => true),
-    delay(ms, false, { signal: patience.signal }).catch(() => false),
-  ]);
-  patience.abort();
-  return came;
+  try {
+    return await Promise.race([
+      awaited.then(() => true),
+      delay(ms, false, { signal: patience.signal }).catch(() => false),
+    ]);
+  } finally {
+    patience.abort();
+  }
 }
 
 interface Posting {

@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "received_buffers.h"
+
 namespace aiges {
 namespace {
 
@@ -13,6 +15,12 @@ namespace {
 constexpr std::size_t kSmallAnswer = 16 * 1024;
 
 constexpr napi_type_tag kMemoryTag{0x7b1f0e6a52c94d11, 0x9e0c4a7d3b8f2265};
+
+// What keeps input alive: the buffers, and the blocks of those that can be emptied under us.
+struct Pinned {
+  std::shared_ptr<void> buffers;
+  std::vector<wire::BlockRef> blocks;
+};
 
 // What the ArrayBuffers of one answer lie in: copied payloads, engine memory on lease, or both.
 struct AnswerMemory {
@@ -115,8 +123,17 @@ std::vector<Napi::Value> AddFrames(const Napi::Value& value, DataListBuilder& bu
 std::shared_ptr<void> PinAll(JsThread& js, Napi::Env env, const std::vector<Napi::Value>& values) {
   // An array of our own: nobody can take an element out of it.
   auto held = Napi::Array::New(env, values.size());
-  for (std::uint32_t i = 0; i < values.size(); ++i) held.Set(i, values[i]);
-  return js.Pin(held);
+  auto pinned = std::make_shared<Pinned>();
+  for (std::uint32_t i = 0; i < values.size(); ++i) {
+    held.Set(i, values[i]);
+    // A received message is let go of when its call has ended, whoever still holds the buffer; an asynchronous engine
+    // that was given up may still be reading.
+    if (!values[i].IsTypedArray()) continue;
+    wire::BlockRef block = ReceivedBuffers::BlockOf(values[i].As<Napi::TypedArray>().ArrayBuffer());
+    if (block) pinned->blocks.push_back(std::move(block));
+  }
+  pinned->buffers = js.Pin(held);
+  return pinned;
 }
 
 std::vector<unsigned int> ReadIds(const Napi::Value& value) {

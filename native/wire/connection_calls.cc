@@ -30,6 +30,17 @@ void AddContentType(FieldList& fields, const Call& call) {
   }
 }
 
+// HTTP/2 libraries refuse header blocks beyond 64 KiB, and a client would wait for an answer that never comes.
+constexpr std::size_t kLongestText = 4096;
+
+// Never in the middle of a character.
+std::string_view CutText(std::string_view text) {
+  if (text.size() <= kLongestText) return text;
+  std::size_t end = kLongestText;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 void AddStatus(FieldList& fields, const CallStatus& status) {
   if (status.code == 0) {
     fields.AddLiteral("grpc-status", "0");
@@ -40,7 +51,7 @@ void AddStatus(FieldList& fields, const CallStatus& status) {
   if (status.message.empty()) {
     fields.AddLiteral("grpc-message", "");
   } else {
-    fields.AddOwned("grpc-message", PercentEncode(status.message));
+    fields.AddOwned("grpc-message", PercentEncode(CutText(status.message)));
   }
 }
 

@@ -139,20 +139,22 @@ export class Session {
     const reading = this.#options.realTime
       ? this.#collect(stream)
       : Promise.race([fed.promise, aborted(stop.signal)]).then(() => this.#collect(stream));
+    let final: Output | null = null;
     try {
       // Feeding ends by itself only when it fails.
-      return await Promise.race([reading, feeding.then(() => reading), aborted(this.#abort.signal).then(() => null)]);
+      final = await Promise.race([reading, feeding.then(() => reading), aborted(this.#abort.signal).then(() => null)]);
     } catch (error) {
       // At once: reading may be held up by results that nobody takes, and would hold up the news of it.
       this.#fail(AigesError.from(error));
-      return null;
     } finally {
       stop.abort();
       this.#wake();
       await stream.close();
       // Both end with the stream; what they failed with after that concerns nobody.
-      await Promise.allSettled([feeding, reading]);
+      const [, read] = await Promise.allSettled([feeding, reading]);
+      if (read.status === 'fulfilled' && read.value !== final) read.value?.release();
     }
+    return final;
   }
 
   /** @param stop ends the wait for packets, and whatever makes one complete */
@@ -197,9 +199,10 @@ export class Session {
         output.release();
         throw error;
       }
-      if (output.frames.some(isFinal)) return output;
-      if (this.#failure === null) await this.#results.push(output);
-      else output.release();
+      // An engine that calls back with nothing says nothing.
+      if (this.#failure !== null || output.frames.length === 0) output.release();
+      else if (output.frames.some(isFinal)) return output;
+      else await this.#results.push(output);
     }
     return null;
   }

@@ -187,7 +187,14 @@ export class Driver {
       }
       return undefined;
     } finally {
-      await wrapper.destroy?.(handle);
+      // The results are good, whatever it says.
+      try {
+        await wrapper.destroy?.(handle);
+      } catch (error) {
+        session.log.error(`destroy failed: ${textOf(error)}`, {
+          stack: error instanceof Error ? error.stack : undefined,
+        });
+      }
     }
   }
 

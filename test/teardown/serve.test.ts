@@ -163,7 +163,8 @@ describe('aiges-ts serve', () => {
     const first = await callInside(client);
     const second = await callInside(client);
     child.kill('SIGTERM');
-    await expect.poll(() => fetch(`${http}/`).catch(() => 'refused')).toBe('refused');
+    await expect.poll(() => fetch(new URL('/readyz', http)).then(({ status }) => status)).toBe(503);
+    expect((await callXsf(client, onceRequest())).output).toMatchObject({ code: 10110 });
     expect(finiCount()).toBe(0);
     first.gate.open();
     second.gate.open();
@@ -203,7 +204,7 @@ describe('aiges-ts serve', () => {
     child.stdout?.destroy();
     child.stderr?.destroy();
     child.kill('SIGTERM');
-    await expect.poll(() => callXsf(client, { op: 'ping' }).then(({ status }) => status)).not.toBe(0);
+    await expect.poll(() => callXsf(client, onceRequest()).then(({ output }) => output?.code)).toBe(10110);
     inside.gate.open();
     expect((await inside.answer).output).toMatchObject({ code: 0 });
     expect(await ended).toMatchObject({ code: 0 });

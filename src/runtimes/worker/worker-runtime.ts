@@ -114,6 +114,7 @@ export class WorkerRuntime implements PluginRuntime {
 
   async open(call: Call): Promise<RuntimeSession> {
     const thread = this.#idlest() ?? (await this.#nextReady(call.signal));
+    call.signal.throwIfAborted();
     const { id, done } = thread.ask({ type: 'open', call: postCall(call) });
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(call.signal.reason)) });
@@ -123,8 +124,12 @@ export class WorkerRuntime implements PluginRuntime {
       stream: id,
       post: (frames) => this.#post(frames),
       toOutput: (frames, copied) => this.#output(frames, copied),
-      onClosed: () => {
-        call.signal.removeEventListener('abort', onAbort);
+      onClosing: () => {
+        const patience = this.#limit(thread);
+        return () => {
+          call.signal.removeEventListener('abort', onAbort);
+          clearTimeout(patience);
+        };
       },
     });
     call.signal.addEventListener('abort', onAbort);
@@ -299,9 +304,7 @@ export class WorkerRuntime implements PluginRuntime {
     let patience: NodeJS.Timeout | undefined;
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(signal.reason)) });
-      patience = setTimeout(() => {
-        void thread.kill(crashed('it went on with a call for longer than [plugin].execLimit'));
-      }, this.#options.execLimitMs);
+      patience = this.#limit(thread);
     };
     signal.addEventListener('abort', onAbort);
     if (signal.aborted) onAbort();
@@ -311,6 +314,13 @@ export class WorkerRuntime implements PluginRuntime {
       signal.removeEventListener('abort', onAbort);
       clearTimeout(patience);
     }
+  }
+
+  /** Replaces a thread that does not come to an end with something that nobody waits for; to be cleared when it does. */
+  #limit(thread: WorkerThread): NodeJS.Timeout {
+    return setTimeout(() => {
+      void thread.kill(crashed('it went on with a call for longer than [plugin].execLimit'));
+    }, this.#options.execLimitMs);
   }
 
   #post(frames: readonly Frame[]): Posting {

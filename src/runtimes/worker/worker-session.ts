@@ -1,4 +1,4 @@
-import type { AigesError } from '../../core/errors.js';
+import { AigesError } from '../../core/errors.js';
 import { DataStatus, type Frame } from '../../core/frame.js';
 import type { Output, RuntimeSession, WriteOptions } from '../../core/runtime.js';
 import type { Posting } from './posting.js';
@@ -11,7 +11,8 @@ interface SessionOptions {
   readonly stream: number;
   readonly post: (frames: readonly Frame[]) => Posting;
   readonly toOutput: (frames: readonly PostedFrame[], copied: number) => Output;
-  readonly onClosed: () => void;
+  /** Called when the stream is to end; what it returns is called when it has. */
+  readonly onClosing: () => () => void;
 }
 
 /** One stream of a wrapper. It stays on its thread, and ends with it. */
@@ -29,6 +30,7 @@ export class WorkerSession implements RuntimeSession, ResultSink {
 
   async write(frames: readonly Frame[], { last }: WriteOptions): Promise<void> {
     const { thread, stream, post } = this.#options;
+    if (this.#closed !== null) throw new AigesError('writeFailed', { message: 'the stream is closed' });
     const posting = post(frames);
     await thread.ask({ type: 'write', stream, frames: posting.frames, last }, posting.loans).done;
   }
@@ -67,7 +69,8 @@ export class WorkerSession implements RuntimeSession, ResultSink {
   }
 
   async #close(): Promise<void> {
-    const { thread, stream, onClosed } = this.#options;
+    const { thread, stream, onClosing } = this.#options;
+    const onClosed = onClosing();
     this.end(null);
     try {
       await thread.ask({ type: 'close', stream }).done;

@@ -171,6 +171,8 @@ export class WorkerThread {
   #settle(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
+    // What it has not opened, because it had nothing to do with it any more. Does nothing to loans that it has.
+    reclaim(pending?.loans ?? []);
     return pending;
   }
 

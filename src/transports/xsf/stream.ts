@@ -56,7 +56,7 @@ export class XsfStream {
     if (output === null) return empty(serviceId);
     const payloads = output.frames.map((frame) => this.#payload(frame));
     return {
-      output: { serviceId, error: null, status: answerStatus(output.frames), payloads },
+      output: { serviceId, error: null, status: resultStatus(output.frames), payloads },
       release: releaseOf(output),
     };
   }
@@ -74,9 +74,18 @@ export class XsfStream {
   }
 }
 
-/** Whether a reply is the last one of its session. */
-export function endsSession({ status }: LoaderOutput): boolean {
+/** The status of a whole result: that of a frame that ends the stream, wherever it stands, else that of the last one. */
+function resultStatus(frames: readonly Frame[]): number {
+  return frames.find(isFinal)?.status ?? answerStatus(frames);
+}
+
+function isFinal({ status }: { readonly status: number }): boolean {
   return status === DataStatus.end || status === DataStatus.once;
+}
+
+/** Whether a reply is the last one of its session. */
+export function endsSession(output: LoaderOutput): boolean {
+  return isFinal(output);
 }
 
 export function releaseOf(output: Output): () => void {

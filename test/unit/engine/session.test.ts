@@ -241,6 +241,17 @@ describe('Session', () => {
     await session.close(closed);
   });
 
+  it('passes over a result that holds nothing', async () => {
+    const session = open();
+    const stream = await currentStream();
+    stream.giveFrames([]);
+    stream.give('a', DataStatus.end);
+    const output = await session.next(never);
+    expect(output?.frames).toHaveLength(1);
+    output?.release();
+    await session.done;
+  });
+
   it('leaves results with the plugin until the input has ended, if told so', async () => {
     const session = open({ realTime: false });
     const stream = await currentStream();

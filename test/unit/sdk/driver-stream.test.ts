@@ -186,6 +186,17 @@ describe('a stream in three calls', () => {
     expect((instance as Steps | null)?.calls).toEqual(['create t1', 'write t1', 'write t1', 'destroy t1']);
   });
 
+  it('gives its last result whatever destroy says', async () => {
+    class Stubborn extends Steps {
+      override destroy(): void {
+        throw new Error('not now');
+      }
+    }
+    const said = new Said();
+    expect(await runStream(new Driver(Stubborn, said), packetsOf('a'))).toEqual(['result=a./2']);
+    expect(said.lines).toMatchObject([{ level: 'error', message: 'destroy failed: not now' }]);
+  });
+
   it('has nothing to destroy when create fails', async () => {
     class Refuses extends Steps {
       override create(): string {

@@ -306,6 +306,25 @@ describe('a stream', () => {
     await session.close();
   });
 
+  it('costs its thread when it does not come to an end', async () => {
+    const started = await start();
+    const session = await started.runtime.open(callOf('echo'));
+    const results = session.results()[Symbol.asyncIterator]();
+    const reading = results.next();
+    const writing = session.write([...packet('hang'), dataFrame(1 << 20)], { last: false });
+    await session.close();
+    await Promise.all([writing, reading]);
+    expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
+    expect(started.runtime.counters).toMatchObject({ replaced: 1 });
+  });
+
+  it('takes nothing after it is closed, and keeps no memory of it', async () => {
+    const { runtime } = await start();
+    const session = await runtime.open(callOf('echo'));
+    await session.close();
+    await expect(session.write([dataFrame(1 << 20)], { last: true })).rejects.toMatchObject({ code: 10907 });
+  });
+
   it('hands large packets over in place', async () => {
     const { runtime } = await start();
     const session = await runtime.open(callOf('echo'));

@@ -6,7 +6,7 @@ import { Service } from '../../../../src/engine/service.js';
 import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
 import { serveXsf, type XsfOptions } from '../../../../src/transports/xsf/server.js';
 import type { FakeStream } from '../../../fixtures/fake-runtime.js';
-import { FakeRuntime, gate, prepare, streams } from '../../../fixtures/fake-runtime.js';
+import { FakeRuntime, gate, prepare, streams, textFrame } from '../../../fixtures/fake-runtime.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf } from '../../../fixtures/xsf-client.js';
 
@@ -111,6 +111,19 @@ describe('a stream over xsf', () => {
     const created = await served.stream.create();
     expect(created.output).toMatchObject({ serviceId: 'svc', code: 0, status: 0, pl: [] });
     expect(served.stream.handle).toMatch(/^07f000001[\da-f]{17}$/);
+  });
+
+  it('is over with a final payload, wherever that stands in its result', async () => {
+    const served = await serve();
+    const expected = ['result', 'other'].map((name) => ({ name, dataType: 0, attribute: {} }));
+    await served.stream.create({ expect: expected });
+    (await streamOf(served)).giveFrames([
+      textFrame('result', 'a', { status: DataStatus.end }),
+      textFrame('other', 'b', { status: DataStatus.continue }),
+    ]);
+    expect((await served.stream.poll()).output).toMatchObject({ code: 0, status: DataStatus.end });
+    expect((await served.stream.poll()).output).toMatchObject({ code: 10101 });
+    expect(served.service.load.running).toBe(0);
   });
 
   it('reports a failed create on the next call, and knows the handle as released then', async () => {
