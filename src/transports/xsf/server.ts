@@ -277,7 +277,8 @@ class XsfServer {
     } catch (caught) {
       const error = AigesError.from(caught);
       this.#handles.release(handle);
-      void stream.close(error);
+      // Who is told that a session has failed finds its licence free, as above.
+      await Promise.race([stream.close(error), aborted(deadline.signal)]);
       throw error;
     }
   }
