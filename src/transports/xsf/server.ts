@@ -57,6 +57,9 @@ export function serveXsf(server: GrpcServer, options: XsfOptions): void {
   server.unary('/utils.XsfCall/call', (call) => xsf.call(call));
 }
 
+/** How long the news of a failure waits for the engine to let go of the session. */
+const letGoMs = 100;
+
 /** Longest handle that a client may bring; those of this loader have 26 characters. */
 const longestHandle = 256;
 
@@ -277,8 +280,8 @@ class XsfServer {
     } catch (caught) {
       const error = AigesError.from(caught);
       this.#handles.release(handle);
-      // Who is told that a session has failed finds its licence free, as above.
-      await Promise.race([stream.close(error), aborted(deadline.signal)]);
+      // Who is told that a session has failed finds its licence free; but an engine that is stuck does not keep the news.
+      await Promise.race([stream.close(error), aborted(AbortSignal.timeout(letGoMs))]);
       throw error;
     }
   }
