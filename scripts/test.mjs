@@ -1,12 +1,15 @@
 // Runs every check and every test that this machine can run, and names what it cannot.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const reports = join(root, 'build-tests', 'reports');
 const results = [];
+const failures = [];
+/** How much of a failure's message the summary repeats. */
+const linesOfFailure = 6;
 const missing = [];
 
 process.chdir(root);
@@ -46,9 +49,10 @@ if (spawnSync('/usr/bin/python3', ['-c', 'import grpc']).status !== 0) {
 needs('curl', /\bHTTP2\b/, 'curl');
 const vitestReport = join(reports, 'vitest.json');
 const vitestOk = run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`]);
-count('vitest', vitestOk, vitestReport, ({ numPassedTests, numFailedTests }) => ({
+count('vitest', vitestOk, vitestReport, ({ numPassedTests, numFailedTests, testResults }) => ({
   passed: numPassedTests,
   failed: numFailedTests,
+  failures: testResults.flatMap(failuresOf),
 }));
 
 summarize();
@@ -70,9 +74,14 @@ function native(variant, sanitize) {
   for (const suite of nghttp2 ? ['core', 'wire'] : ['core']) {
     const report = join(reports, `${suite}-${variant}.json`);
     const ok = run(join(dir, `${suite}_tests`), ['--gtest_brief=1', `--gtest_output=json:${report}`]);
-    count(`tests of native/${suite}, ${variant}`, ok, report, ({ tests, failures }) => ({
-      passed: tests - failures,
-      failed: failures,
+    count(`tests of native/${suite}, ${variant}`, ok, report, (found) => ({
+      passed: found.tests - found.failures,
+      failed: found.failures,
+      failures: found.testsuites.flatMap(({ testsuite }) =>
+        testsuite
+          .filter((test) => test.failures !== undefined)
+          .map((test) => ({ name: `${test.classname}.${test.name}`, why: test.failures[0]?.failure ?? '' })),
+      ),
     }));
   }
 }
@@ -82,10 +91,17 @@ function native(variant, sanitize) {
  * last test, unhandled rejections and files that fail to load belong to none, and a runner that died wrote nothing.
  */
 function count(name, ok, report, read) {
-  const { passed, failed } = existsSync(report)
-    ? read(JSON.parse(readFileSync(report, 'utf8')))
-    : { passed: 0, failed: 0 };
-  results.push({ name, passed, failed: ok ? failed : Math.max(1, failed) });
+  const found = existsSync(report) ? read(JSON.parse(readFileSync(report, 'utf8'))) : { passed: 0, failed: 0 };
+  results.push({ name, passed: found.passed, failed: ok ? found.failed : Math.max(1, found.failed) });
+  failures.push(...(found.failures ?? []));
+}
+
+/** What failed in one file of vitest's report: its tests, or the file as a whole. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = relative(root, name);
+  const failed = assertionResults.filter((test) => test.status === 'failed');
+  if (failed.length === 0 && status === 'failed') return [{ name: file, why: message }];
+  return failed.map((test) => ({ name: `${file}: ${test.fullName}`, why: test.failureMessages.join('\n') }));
 }
 
 function run(command, args) {
@@ -117,6 +133,11 @@ function summarize() {
   process.stdout.write('\n');
   for (const { name, passed, failed } of results) {
     process.stdout.write(`${failed > 0 ? 'FAILED' : 'ok    '}  ${name}: ${passed} passed, ${failed} failed\n`);
+  }
+  // Once more and in short: what ran before fills screens.
+  for (const { name, why } of failures) {
+    process.stdout.write(`FAILED  ${name}\n`);
+    for (const line of why.split('\n').slice(0, linesOfFailure)) process.stdout.write(`        ${line}\n`);
   }
   if (missing.length > 0) {
     const list = missing.map(([what, debianPackage]) => `${what} (Debian package ${debianPackage})`).join(', ');

@@ -9,9 +9,6 @@ import type { Input, Prepare } from './input.js';
 import { Resources, type Use } from './resources.js';
 import { Session, type SessionOptions } from './session.js';
 
-/** What to do when every permit is taken. */
-export type Busy = 'reject' | 'queue';
-
 export interface ServiceOptions {
   readonly name: string;
   readonly runtime: PluginRuntime;
@@ -97,20 +94,12 @@ export class Service {
    * The answer's frames are those of the plugin, checked against `call.expect`; release them when sent.
    * @throws AigesError the plugin's failure, or the signal's reason as soon as it aborts: the plugin may then
    *   still be running, and keeps its permit until it has returned
-   * @param admission a permit of `admit`, which is the call's from now on, or what to do when there is none
+   * @param permit one of `admit`, which is the call's from now on; without it the call waits in the queue for one
    */
-  async once(call: Call, input: Input, admission: Permit | Busy): Promise<Output> {
+  async once(call: Call, input: Input, permit?: Permit): Promise<Output> {
     let running: Promise<Output>;
     try {
-      // A permit that is there already goes back where the call ends, however early.
-      if (typeof admission === 'string') call.signal.throwIfAborted();
-      const permit =
-        admission === 'queue'
-          ? await this.#admission.acquire(call.signal)
-          : admission === 'reject'
-            ? this.admit()
-            : admission;
-      running = this.#run(call, input, permit);
+      running = this.#run(call, input, permit ?? (await this.#queue(call.signal)));
     } catch (error) {
       input.release();
       throw AigesError.from(error);
@@ -129,10 +118,9 @@ export class Service {
 
   /**
    * Takes a permit for as long as something else than the plugin keeps a call busy.
-   * @param permit one of `admit`, which goes back afterwards; without it one is taken now
-   * @throws AigesError `noLicense`
+   * @param permit one of `admit`, which goes back afterwards
    */
-  async hold<T>(work: () => Promise<T>, permit = this.admit()): Promise<T> {
+  async hold<T>(work: () => Promise<T>, permit: Permit): Promise<T> {
     try {
       return await work();
     } finally {
@@ -206,7 +194,12 @@ export class Service {
     return this.#streams.inputs ?? this.#declared;
   }
 
-  async #run(call: Call, input: Input, permit: { release(): void }): Promise<Output> {
+  async #queue(signal: AbortSignal): Promise<Permit> {
+    signal.throwIfAborted();
+    return this.#admission.acquire(signal);
+  }
+
+  async #run(call: Call, input: Input, permit: Permit): Promise<Output> {
     let use: Use | null = null;
     try {
       // A call whose client has left while it waited is not worth starting.

@@ -55,17 +55,18 @@ describe.each(variants)('any sequence of operations on $name', (variant) => {
         run++;
         const states = new Map<string, State>();
         const names = Array.from({ length: handles }, (_, n) => `run-${run}-${n}`);
-        for (const one of operations) {
-          const handle = names[one.handle] ?? '';
-          const state = states.get(handle) ?? 'never';
-          const live = [...states.values()].filter((other) => other === 'live').length;
-          const answer = await send(handle, one);
-          expect(allowed(one, state, live), describeCall(one, state, live)).toContain(answer.output?.code ?? 'none');
-          states.set(handle, next(one, state, answer));
-        }
-        // The next sequence needs every licence.
-        for (const [handle, state] of states) {
-          if (state === 'live') await send(handle, { ...calm, op: 'AIExcp' });
+        try {
+          for (const one of operations) {
+            const handle = names[one.handle] ?? '';
+            const state = states.get(handle) ?? 'never';
+            const live = [...states.values()].filter((other) => other === 'live').length;
+            const answer = await send(handle, one);
+            expect(allowed(one, state, live), describeCall(one, state, live)).toContain(answer.output?.code ?? 'none');
+            states.set(handle, next(one, state, answer));
+          }
+        } finally {
+          // The next sequence needs every licence; also one that looks for the smallest that fails.
+          for (const handle of names) await send(handle, { ...calm, op: 'AIExcp' });
         }
       }),
       { numRuns: 150 },

@@ -107,7 +107,6 @@ async function answerOnce(
       },
       // The decoded frames are buffers of their own, for the garbage collector to take.
       { frames: decoded.frames, release: () => undefined },
-      'queue',
     );
     return await sendOutput(reply, sid, decoded, output);
   } catch (caught) {

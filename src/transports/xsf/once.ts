@@ -26,7 +26,7 @@ export class OnceCall {
   }
 
   /**
-   * @param permit of `Service.admit`, where the call has been let in already
+   * @param permit of `Service.admit`
    * @throws AigesError the plugin's failure, or why nobody waits any more
    */
   async run(
@@ -34,7 +34,7 @@ export class OnceCall {
     handles: Handles<unknown>,
     request: Request,
     call: Omit<Call, 'signal' | 'deadline'>,
-    permit?: Permit,
+    permit: Permit,
   ): Promise<Answer> {
     const { input, deadline } = request;
     if (input.frames.length === 0) throw await service.hold(() => payloadNeverCame(deadline.signal), permit);
@@ -47,7 +47,7 @@ export class OnceCall {
     const output = await service.once(
       { ...call, signal: deadline.signal, deadline: deadline.at },
       { ...held, release },
-      permit ?? 'reject',
+      permit,
     );
     return { output: onceOutput(input, output), release: releaseOf(output) };
   }

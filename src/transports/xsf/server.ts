@@ -58,7 +58,7 @@ export function serveXsf(server: GrpcServer, options: XsfOptions): void {
 }
 
 /** How long the news of a failure waits for the engine to let go of the session. */
-const letGoMs = 100;
+const letGoMs = 1000;
 
 /** Longest handle that a client may bring; those of this loader have 26 characters. */
 const longestHandle = 256;
@@ -182,14 +182,14 @@ class XsfServer {
 
   async #once(request: Request): Promise<Answer> {
     const { handle, deadline } = request;
+    const { service } = this.#options;
+    const call = this.#pluginCall(request);
+    // First: a call that is not let in leaves no trace of its handle.
+    const permit = service.admit();
     const once = new OnceCall(deadline, null);
     this.#handles.open(handle, once);
     try {
-      return await once.run(this.#options.service, this.#handles, request, this.#pluginCall(request));
-    } catch (caught) {
-      // A call that was never let in leaves no trace.
-      if (caught instanceof AigesError && caught.code === 10110) this.#handles.forget(handle);
-      throw caught;
+      return await once.run(service, this.#handles, request, call, permit);
     } finally {
       this.#handles.release(handle);
     }

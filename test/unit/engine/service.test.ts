@@ -62,18 +62,18 @@ describe('Service.once', () => {
     const runtime = new FakeRuntime(() => []);
     const input = new CountedInput();
     const signal = AbortSignal.abort(new AigesError('timeout'));
-    await expect(serviceOn(runtime).once(callWith({ signal }), input, 'reject')).rejects.toMatchObject({ code: 10102 });
+    const service = serviceOn(runtime);
+    await expect(service.once(callWith({ signal }), input, service.admit())).rejects.toMatchObject({ code: 10102 });
     expect(runtime.calls).toBe(0);
     expect(input.released).toBe(1);
+    expect(service.load.running).toBe(0);
   });
 
-  it('refuses a call beyond the permits, and lets its input go', async () => {
+  it('lets no call in beyond the permits', async () => {
     const hold = gate<readonly Frame[]>();
     const service = serviceOn(new FakeRuntime(() => hold.promise));
-    const running = service.once(callWith(), new CountedInput(), 'reject');
-    const input = new CountedInput();
-    await expect(service.once(callWith(), input, 'reject')).rejects.toMatchObject({ code: 10110 });
-    expect(input.released).toBe(1);
+    const running = service.once(callWith(), new CountedInput(), service.admit());
+    expect(() => service.admit()).toThrow(expect.objectContaining({ code: 10110 }));
     hold.open([]);
     await running;
   });
@@ -85,7 +85,10 @@ describe('Service.once', () => {
       }),
     );
     const input = new CountedInput();
-    await expect(service.once(callWith(), input, 'reject')).rejects.toMatchObject({ code: 10909, pluginCode: 7 });
+    await expect(service.once(callWith(), input, service.admit())).rejects.toMatchObject({
+      code: 10909,
+      pluginCode: 7,
+    });
     expect(service.load.running).toBe(0);
     expect(input.released).toBe(1);
   });
@@ -96,7 +99,7 @@ describe('Service.once', () => {
         throw new TypeError('secret');
       }),
     );
-    await expect(service.once(callWith(), new CountedInput(), 'reject')).rejects.toMatchObject({
+    await expect(service.once(callWith(), new CountedInput(), service.admit())).rejects.toMatchObject({
       code: 10002,
       message: 'internal error',
     });
@@ -108,7 +111,7 @@ describe('Service.once', () => {
     const service = serviceOn(runtime);
     const client = new AbortController();
     const input = new CountedInput();
-    const call = service.once(callWith({ signal: client.signal }), input, 'reject');
+    const call = service.once(callWith({ signal: client.signal }), input, service.admit());
     client.abort(new AigesError('timeout'));
     await expect(call).rejects.toMatchObject({ kind: 'timeout' });
     expect(service.load.running).toBe(1);
@@ -123,7 +126,7 @@ describe('Service.once', () => {
   it('has freed the permit by the time the answer can be seen', async () => {
     const service = serviceOn(new FakeRuntime(() => []), { permits: 1, queue: 0 });
     for (let round = 0; round < 100; round++) {
-      await service.once(callWith(), new CountedInput(), 'reject');
+      await service.once(callWith(), new CountedInput(), service.admit());
       expect(service.load.running).toBe(0);
     }
   });
@@ -131,7 +134,7 @@ describe('Service.once', () => {
   it('refuses an output that the request does not expect and releases it', async () => {
     const runtime = new FakeRuntime(() => [textFrame('other', 'x')]);
     const call = callWith({ expect: [result] });
-    await expect(serviceOn(runtime).once(call, new CountedInput(), 'reject')).rejects.toMatchObject({
+    await expect(serviceOn(runtime).once(call, new CountedInput())).rejects.toMatchObject({
       code: 10106,
       message: 'wrapper output data is nil ',
       detail: 'the plugin gave output "other", the request expects "result"',
@@ -142,7 +145,7 @@ describe('Service.once', () => {
   it('refuses an output of another type than the request insists on', async () => {
     const runtime = new FakeRuntime(() => [textFrame('result', 'x', { type: DataType.image })]);
     const call = callWith({ expect: [result] });
-    await expect(serviceOn(runtime).once(call, new CountedInput(), 'reject')).rejects.toMatchObject({
+    await expect(serviceOn(runtime).once(call, new CountedInput())).rejects.toMatchObject({
       code: 10106,
       message: 'wrapper output data invalid(key or type)',
     });
@@ -151,7 +154,7 @@ describe('Service.once', () => {
   it("takes the plugin's type when the request leaves it open", async () => {
     const runtime = new FakeRuntime(() => [textFrame('result', 'x', { type: DataType.image })]);
     const call = callWith({ expect: [{ ...result, type: null }] });
-    const output = await serviceOn(runtime).once(call, new CountedInput(), 'reject');
+    const output = await serviceOn(runtime).once(call, new CountedInput());
     expect(output.frames).toHaveLength(1);
     output.release();
     expect(runtime.outputsAlive).toBe(0);
@@ -161,8 +164,8 @@ describe('Service.once', () => {
     const hold = gate<readonly Frame[]>();
     const runtime: FakeRuntime = new FakeRuntime((_call, frames) => (runtime.calls === 1 ? hold.promise : frames));
     const service = serviceOn(runtime);
-    const first = service.once(callWith(), new CountedInput(), 'queue');
-    const second = service.once(callWith(), new CountedInput(), 'queue');
+    const first = service.once(callWith(), new CountedInput());
+    const second = service.once(callWith(), new CountedInput());
     await Promise.resolve();
     expect(service.load).toEqual({ running: 1, waiting: 1, permits: 1 });
     hold.open([]);
@@ -185,7 +188,7 @@ describe('Service.once', () => {
       streams,
       record: (frames) => seen.push(...frames.map(({ key, data }) => `${key}=${Buffer.from(data).toString()}`)),
     });
-    await service.once(callWith(), new CountedInput(), 'reject');
+    await service.once(callWith(), new CountedInput(), service.admit());
     expect(seen).toEqual(['in=fetched', 'plugin']);
     const session = service.open(callWith(), 0);
     session.put(0, new CountedInput());
@@ -219,7 +222,7 @@ describe('Service.once', () => {
   it('does not start a call that names a resource which is not loaded, and frees permit and input', async () => {
     const { service, runtime } = await serviceWithResources();
     const input = new CountedInput();
-    await expect(service.once(callWith({ resourceIds: [5] }), input, 'reject')).rejects.toMatchObject({
+    await expect(service.once(callWith({ resourceIds: [5] }), input, service.admit())).rejects.toMatchObject({
       code: 10009,
       detail: 'resource 5 is not loaded',
     });
@@ -233,7 +236,11 @@ describe('Service.once', () => {
     const { service, runtime, resources } = await serviceWithResources(() => hold.promise);
     await resources.load(5, new CountedInput(), never);
     const client = new AbortController();
-    const call = service.once(callWith({ resourceIds: [5], signal: client.signal }), new CountedInput(), 'reject');
+    const call = service.once(
+      callWith({ resourceIds: [5], signal: client.signal }),
+      new CountedInput(),
+      service.admit(),
+    );
     client.abort(new AigesError('timeout'));
     await expect(call).rejects.toMatchObject({ kind: 'timeout' });
     const unload = resources.unload(5, never);
@@ -296,7 +303,7 @@ describe('Service.once', () => {
     const service = serviceOn(new FakeRuntime(() => []));
     await service.drain();
     expect(service.accepting).toBe(false);
-    await expect(service.once(callWith(), new CountedInput(), 'queue')).rejects.toMatchObject({ kind: 'shuttingDown' });
+    await expect(service.once(callWith(), new CountedInput())).rejects.toMatchObject({ kind: 'shuttingDown' });
   });
 });
 
