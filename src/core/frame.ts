@@ -23,4 +23,9 @@ export interface Frame {
   readonly desc: StringMap;
 }
 
+/** Whether a frame, or a whole result of that status, is the last of its input or output. */
+export function isFinal({ status }: { readonly status: number }): boolean {
+  return status === DataStatus.end || status === DataStatus.once;
+}
+
 export const emptyMap: StringMap = new Map();

@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.js';
 import { AigesError } from '../core/errors.js';
-import { DataStatus, type Frame } from '../core/frame.js';
+import { type Frame, isFinal } from '../core/frame.js';
 import type { Output, PluginRuntime, RuntimeSession } from '../core/runtime.js';
 import type { Permit } from './admission.js';
 import { aborted } from './deadline.js';
@@ -48,8 +48,8 @@ export class Session {
   readonly #packets: Reorder<Input>;
   readonly #results = new ResultQueue<Output>(maxResults);
   readonly #abort = new AbortController();
-  /** Last status of each input. */
-  readonly #statuses = new Map<string, number>();
+  /** Inputs that were seen, and whether the last frame of each ended it. */
+  readonly #ended = new Map<string, boolean>();
   #wake: () => void = () => undefined;
   #failure: AigesError | null = null;
   #finished = false;
@@ -208,20 +208,17 @@ export class Session {
   }
 
   #note(frames: readonly Frame[]): void {
-    for (const { key, status } of frames) {
-      this.#statuses.set(key, status);
-      if (this.#statuses.size > maxInputs) {
+    for (const frame of frames) {
+      this.#ended.set(frame.key, isFinal(frame));
+      if (this.#ended.size > maxInputs) {
         throw new AigesError('invalidInput', { detail: `a stream has at most ${maxInputs} inputs` });
       }
     }
   }
 
   #inputEnded(): boolean {
-    const declared = this.#options.inputs ?? [...this.#statuses.keys()];
-    return declared.every((name) => {
-      const status = this.#statuses.get(name);
-      return status === DataStatus.end || status === DataStatus.once;
-    });
+    const declared = this.#options.inputs ?? [...this.#ended.keys()];
+    return declared.every((name) => this.#ended.get(name) === true);
   }
 
   /** Waits for a packet, or until `ms` milliseconds have passed; null waits for a packet only. */
@@ -249,10 +246,6 @@ export class Session {
   #throwFailure(): void {
     if (this.#failure !== null) throw this.#failure;
   }
-}
-
-function isFinal(frame: Frame): boolean {
-  return frame.status === DataStatus.end || frame.status === DataStatus.once;
 }
 
 function gate(): { readonly promise: Promise<void>; readonly open: () => void } {

@@ -1,8 +1,8 @@
 import type { AigesError } from '../core/errors.js';
-import { DataStatus, type Frame } from '../core/frame.js';
+import { DataStatus, type Frame, isFinal } from '../core/frame.js';
 import type { Declaration } from './declaration.js';
 import { readInputs } from './request.js';
-import { endsStream, readResult } from './result.js';
+import { readResult } from './result.js';
 import type { Packet } from './types.js';
 
 /** What a wrapper's stream gives, the last of it perhaps as its return value. */
@@ -65,9 +65,9 @@ export class DriverStream {
         const status = step.done === true ? DataStatus.end : count === 0 ? DataStatus.begin : DataStatus.continue;
         const frames = step.value === undefined ? [] : readResult(declaration, step.value, status, false);
         count++;
-        if (step.done === true && !endsStream(frames)) frames.push(this.#nothing());
+        if (step.done === true && !frames.some(isFinal)) frames.push(this.#nothing());
         if (frames.length > 0) yield frames;
-        if (endsStream(frames)) return;
+        if (frames.some(isFinal)) return;
       }
     } catch (error) {
       throw failure(error);

@@ -1,5 +1,5 @@
 import type { BodyDescriptor } from '../core/descriptor.js';
-import { DataStatus, type Frame } from '../core/frame.js';
+import type { Frame } from '../core/frame.js';
 import type { Declaration } from './declaration.js';
 import { PluginError } from './plugin-error.js';
 import { isResponse, isResponseData, type Response, ResponseData } from './response.js';
@@ -65,11 +65,6 @@ function toBytes({ content }: BodyDescriptor, property: string, value: unknown):
   if (content === 'text' && typeof value === 'string') return value;
   const expected = content === 'text' ? 'a string or a Uint8Array' : 'a Uint8Array';
   throw new TypeError(`output ${property}: expected ${expected} but the wrapper gave ${describe(value)}`);
-}
-
-/** Whether a stream is over with these frames. */
-export function endsStream(frames: readonly Frame[]): boolean {
-  return frames.some(({ status }) => status === DataStatus.end || status === DataStatus.once);
 }
 
 function missing(property: string): TypeError {

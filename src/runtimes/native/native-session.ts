@@ -1,6 +1,5 @@
 import { AigesError } from '../../core/errors.js';
-import type { Frame } from '../../core/frame.js';
-import { DataStatus } from '../../core/frame.js';
+import { type Frame, isFinal } from '../../core/frame.js';
 import type { Output, RuntimeSession, WriteOptions } from '../../core/runtime.js';
 import type { Addon, Answer, StreamRef } from './addon.js';
 import { toNativeFrame, toOutput } from './convert.js';
@@ -153,7 +152,3 @@ export class NativeSession implements RuntimeSession {
 
 /** What `#inTurn` gives for a call that was never made. */
 const closed = Symbol('closed');
-
-function isFinal({ status }: Frame): boolean {
-  return status === DataStatus.end || status === DataStatus.once;
-}

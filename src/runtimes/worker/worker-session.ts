@@ -1,5 +1,5 @@
 import { AigesError } from '../../core/errors.js';
-import { DataStatus, type Frame } from '../../core/frame.js';
+import { type Frame, isFinal } from '../../core/frame.js';
 import type { Output, RuntimeSession, WriteOptions } from '../../core/runtime.js';
 import type { Posting } from './posting.js';
 import type { PostedFrame } from './protocol.js';
@@ -41,7 +41,7 @@ export class WorkerSession implements RuntimeSession, ResultSink {
       const next = this.#results.shift();
       if (next !== undefined) {
         thread.tell({ type: 'taken', stream });
-        const final = next.frames.some(({ status }) => status === DataStatus.end || status === DataStatus.once);
+        const final = next.frames.some(isFinal);
         yield next;
         if (final) return;
       } else if (this.#end !== null) {

@@ -1,10 +1,9 @@
 import { formatAddress } from '../../core/address.js';
 import { AigesError } from '../../core/errors.js';
-import type { StringMap } from '../../core/frame.js';
+import { isFinal, type StringMap } from '../../core/frame.js';
 import { type Deadline, openDeadline } from '../../engine/deadline.js';
 import { type Outlet, Posting, type PostingEvents, type Task } from './posting.js';
 import type { Answer, Request } from './request.js';
-import { endsSession } from './stream.js';
 
 export interface PostbackOptions extends PostingEvents {
   readonly outlet: Outlet;
@@ -83,7 +82,7 @@ export class Postback {
     try {
       for (;;) {
         const answer = await next(never);
-        const last = endsSession(answer.output);
+        const last = isFinal(answer.output);
         if (last) ended();
         const posted = posting.post(answer, last);
         if (last) {

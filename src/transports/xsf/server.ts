@@ -1,7 +1,7 @@
 import type { Address } from '../../core/address.js';
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
-import { emptyMap } from '../../core/frame.js';
+import { emptyMap, isFinal } from '../../core/frame.js';
 import { aborted, openDeadline } from '../../engine/deadline.js';
 import type { Service } from '../../engine/service.js';
 import type { GrpcCall, GrpcServer, Reply } from '../grpc/server.js';
@@ -20,7 +20,7 @@ import type { Postback } from './postback.js';
 import { type Answer, checkMeta, empty, hold, pluginParams, type Request } from './request.js';
 import { changeResource, isResourceOperation, namedResources } from './resources.js';
 import { envelopeError, failedOutput, malformedEnvelope, rateExceeded } from './status.js';
-import { endsSession, XsfStream } from './stream.js';
+import { XsfStream } from './stream.js';
 
 export interface XsfOptions extends Advertising {
   readonly service: Service;
@@ -275,7 +275,7 @@ class XsfServer {
       // Input is never held up by output: what is there is taken along.
       const wait = op === 'AIIn' ? AbortSignal.abort() : deadline.signal;
       const answer = await stream.next(input.serviceId, wait);
-      if (endsSession(answer.output)) this.#handles.release(handle);
+      if (isFinal(answer.output)) this.#handles.release(handle);
       return answer;
     } catch (caught) {
       const error = AigesError.from(caught);

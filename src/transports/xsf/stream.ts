@@ -1,12 +1,12 @@
 import type { ExpectedOutput } from '../../core/call.js';
 import type { AigesError } from '../../core/errors.js';
-import { DataStatus, type Frame } from '../../core/frame.js';
+import { type Frame, isFinal } from '../../core/frame.js';
 import type { Output } from '../../core/runtime.js';
 import { expectedAttributes } from '../../engine/expect.js';
 import type { Input } from '../../engine/input.js';
 import { answerStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
-import type { LoaderOutput, Payload } from './codec.js';
+import type { Payload } from './codec.js';
 import type { Posting } from './posting.js';
 import { type Answer, empty } from './request.js';
 
@@ -77,15 +77,6 @@ export class XsfStream {
 /** The status of a whole result: that of a frame that ends the stream, wherever it stands, else that of the last one. */
 function resultStatus(frames: readonly Frame[]): number {
   return frames.find(isFinal)?.status ?? answerStatus(frames);
-}
-
-function isFinal({ status }: { readonly status: number }): boolean {
-  return status === DataStatus.end || status === DataStatus.once;
-}
-
-/** Whether a reply is the last one of its session. */
-export function endsSession(output: LoaderOutput): boolean {
-  return isFinal(output);
 }
 
 export function releaseOf(output: Output): () => void {
