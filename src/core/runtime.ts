@@ -44,6 +44,12 @@ export interface PluginRuntime {
    */
   loadResource(id: number, frames: readonly Frame[]): Promise<void>;
   /**
+   * Resolves when no call that was given up can use a resource any more: an engine may be at work on one after its
+   * client has left. Comes before `unloadResource`.
+   * @throws the signal's reason when it aborts first
+   */
+  resourceUnused(id: number, signal: AbortSignal): Promise<void>;
+  /**
    * Takes a resource away that no call uses. Settles like `loadResource`.
    * @throws AigesError `unloadFailed`; the plugin still has the resource then
    */

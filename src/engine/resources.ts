@@ -5,7 +5,7 @@ import { untilAborted } from './deadline.js';
 import type { Input, Prepare } from './input.js';
 
 export interface ResourcesOptions {
-  readonly runtime: Pick<PluginRuntime, 'loadResource' | 'unloadResource'>;
+  readonly runtime: Pick<PluginRuntime, 'loadResource' | 'resourceUnused' | 'unloadResource'>;
   /** Makes the content complete before the plugin gets it. */
   readonly prepare: Prepare;
   /** Resources that may be loaded at the same time. */
@@ -91,7 +91,7 @@ export class Resources {
       return this.#inTurn(id, 'unload', signal, async (mine) => {
         // A load before it may have failed.
         if (!mine.loaded) throw notLoaded(id);
-        await mine.until(() => mine.users === 0, signal);
+        await this.#unused(id, mine, signal);
         await this.#enter(signal, () => this.#unload(id, mine));
       });
     });
@@ -109,7 +109,7 @@ export class Resources {
       return this.#inTurn(id, 'replace', signal, async (mine) => {
         if (!mine.loaded) throw notLoaded(id);
         const frames = await this.#options.prepare(input.frames, signal);
-        await mine.until(() => mine.users === 0, signal);
+        await this.#unused(id, mine, signal);
         await this.#enter(signal, async () => {
           await this.#unload(id, mine);
           await this.#options.runtime.loadResource(id, frames);
@@ -159,8 +159,8 @@ export class Resources {
   }
 
   /**
-   * Unloads everything, after the last operation and the last call.
-   * @returns what the plugin refused to unload
+   * Unloads everything, after the last operation and the last call, but what a call that was given up still uses.
+   * @returns why a resource was not unloaded
    */
   async unloadAll(): Promise<readonly AigesError[]> {
     const failures: AigesError[] = [];
@@ -168,7 +168,12 @@ export class Resources {
     const unloadRest = async (): Promise<void> => {
       for (const [id, slot] of slots) {
         if (!slot.loaded) continue;
-        await this.#unload(id, slot).catch((error: unknown) => failures.push(AigesError.from(error)));
+        try {
+          await this.#options.runtime.resourceUnused(id, AbortSignal.abort(stillUsed(id)));
+          await this.#unload(id, slot);
+        } catch (error) {
+          failures.push(AigesError.from(error));
+        }
       }
     };
     await Promise.all(Array.from({ length: atOnce }, unloadRest));
@@ -220,6 +225,12 @@ export class Resources {
     } finally {
       permit.release();
     }
+  }
+
+  /** Waits until neither a call nor what is left of one uses a resource. No new one does meanwhile. */
+  async #unused(id: number, slot: Slot, signal: AbortSignal): Promise<void> {
+    await slot.until(() => slot.users === 0, signal);
+    await this.#options.runtime.resourceUnused(id, signal);
   }
 
   async #unload(id: number, slot: Slot): Promise<void> {
@@ -339,6 +350,10 @@ class Slot {
 
 function alreadyLoaded(id: number): AigesError {
   return new AigesError('alreadyLoaded', { detail: `resource ${id}` });
+}
+
+function stillUsed(id: number): AigesError {
+  return new AigesError('unloadFailed', { message: `resource ${id} is used by a call that was given up` });
 }
 
 function notLoaded(id: number): AigesError {

@@ -33,12 +33,16 @@ export class Abandoned {
     this.#calls.push({ tag, resourceIds, until: now + this.#graceMs });
   }
 
-  /** Resolves when no call that was given up can use the resource any more. */
-  async letGoOf(id: number, addon: Addon): Promise<void> {
+  /**
+   * Resolves when no call that was given up can use the resource any more.
+   * @throws the signal's reason when it aborts first
+   */
+  async letGoOf(id: number, addon: Addon, signal: AbortSignal): Promise<void> {
     for (;;) {
       const now = performance.now();
       this.#calls = this.#calls.filter(({ tag, until }) => until > now && addon.known(tag));
       if (!this.#calls.some(({ resourceIds }) => resourceIds.includes(id))) return;
+      signal.throwIfAborted();
       await delay(pauseMs);
     }
   }

@@ -87,6 +87,8 @@ class NativeRuntime implements PluginRuntime {
     }
     call.signal.throwIfAborted();
 
+    if (this.#tags.has(call.tag)) throw new AigesError('duplicateTag');
+
     const useAsync = engine.async && (this.#options.asyncMode === true || !engine.once);
     this.#sids.set(call.tag, call.sid);
     try {
@@ -141,8 +143,11 @@ class NativeRuntime implements PluginRuntime {
     }
   }
 
+  async resourceUnused(id: number, signal: AbortSignal): Promise<void> {
+    await this.#abandoned.letGoOf(id, this.#running().addon, signal);
+  }
+
   async unloadResource(id: number): Promise<void> {
-    await this.#abandoned.letGoOf(id, this.#running().addon);
     const { addon, engine } = this.#running();
     try {
       await addon.unloadResource(engine.engine, id);
@@ -165,7 +170,6 @@ class NativeRuntime implements PluginRuntime {
 
   async #execAsync(addon: Addon, engine: EngineRef, call: Call, frames: readonly Frame[]): Promise<Answer> {
     const { tag, signal } = call;
-    if (this.#tags.has(tag)) throw new AigesError('duplicateTag');
     this.#tags.add(tag);
     const abandon = () => addon.abandon(tag);
     try {

@@ -157,6 +157,11 @@ export class WorkerRuntime implements PluginRuntime {
     throw failed.reason;
   }
 
+  /** A call that was given up has ended, or its thread has. */
+  resourceUnused(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async unloadResource(id: number): Promise<void> {
     const outcomes = await Promise.allSettled(
       [...this.#ready].map((thread) => thread.ask({ type: 'unload', resource: id }).done),

@@ -435,7 +435,46 @@ describe('the end', () => {
     expect(await resources.unloadAll()).toEqual([expect.objectContaining({ message: 'no;code=4' })]);
     expect([...runtime.resources.keys()]).toEqual([3]);
   });
+
+  it('leaves what a call that was given up still uses, without waiting for it', async () => {
+    for (const id of [1, 2]) await resources.load(id, content('a'), never);
+    runtime.onUnused = (id, signal) => (id === 1 ? abortOf(signal) : Promise.resolve());
+    resources.close();
+    expect(await resources.unloadAll()).toEqual([
+      expect.objectContaining({ message: 'resource 1 is used by a call that was given up' }),
+    ]);
+    expect([...runtime.resources.keys()]).toEqual([1]);
+  });
 });
+
+describe('a call that was given up', () => {
+  it('holds up who unloads its resource for as long as that waits, and nobody else', async () => {
+    const ids = Array.from({ length: 10 }, (_, n) => n + 1);
+    for (const id of ids) await resources.load(id, content('a'), never);
+    runtime.onUnused = (id, signal) => (id === 10 ? Promise.resolve() : abortOf(signal));
+    const client = new AbortController();
+    const waiting = ids.slice(0, 9).map((id) => watch(resources.unload(id, client.signal)));
+    await resources.unload(10, never);
+    await settle();
+    expect(resources.running).toBe(0);
+    expect(waiting.every(({ state }) => state === 'pending')).toBe(true);
+    client.abort(late);
+    await settle();
+    expect(waiting.every(({ state }) => state === late)).toBe(true);
+    expect(runtime.resources.size).toBe(9);
+  });
+});
+
+/** Waits for the abort, and for nothing else. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const onAbort = (): void => {
+      reject(AigesError.from(signal.reason));
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  });
+}
 
 type Step =
   | { readonly what: 'load' | 'replace' | 'unload' | 'use'; readonly id: number; readonly waits: boolean }
@@ -483,6 +522,11 @@ class CheckingPlugin {
     return this.#call(id, () => {
       this.has.set(id, Buffer.from(frames[0]?.data ?? []).toString());
     });
+  }
+
+  resourceUnused(id: number): Promise<void> {
+    expect(this.users(id)).toBe(0);
+    return Promise.resolve();
   }
 
   unloadResource(id: number): Promise<void> {

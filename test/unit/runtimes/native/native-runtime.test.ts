@@ -215,14 +215,20 @@ describe('a resource of a call that was given up', () => {
     await runtime.loadResource(2, [patch]);
     const gate = `resource-${process.pid}`;
     await giveUp(runtime, { callback: 'late', gate });
-    let unloaded = false;
-    const unload = runtime.unloadResource(1).then(() => (unloaded = true));
+    let unused = false;
+    const { signal } = new AbortController();
+    const waiting = runtime.resourceUnused(1, signal).then(() => (unused = true));
+    await expect(runtime.resourceUnused(1, AbortSignal.abort(new AigesError('timeout')))).rejects.toMatchObject({
+      kind: 'timeout',
+    });
     // Another one goes at once.
+    await runtime.resourceUnused(2, signal);
     await runtime.unloadResource(2);
     expect(await stat(runtime, 'resources')).toBe(1);
-    expect(unloaded).toBe(false);
+    expect(unused).toBe(false);
     await ask(runtime, { do: 'open', gate });
-    await unload;
+    await waiting;
+    await runtime.unloadResource(1);
     expect(await stat(runtime, 'badRes')).toBe(bad);
   });
 
@@ -230,6 +236,7 @@ describe('a resource of a call that was given up', () => {
     const runtime = await start({ asyncMode: true, tagGraceMs: 30 });
     await runtime.loadResource(1, [patch]);
     await giveUp(runtime, { callback: 'never' });
+    await runtime.resourceUnused(1, new AbortController().signal);
     await runtime.unloadResource(1);
     expect(await stat(runtime, 'resources')).toBe(0);
   });
