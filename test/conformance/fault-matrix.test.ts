@@ -43,7 +43,7 @@ const groups: readonly { readonly name: string; readonly events: readonly Event[
     {
       name: 'until the time of a session is up',
       events: ['TTL'],
-      changes: { ...roomy, streams: { ttlMs: 3000, rollMs: 20 } },
+      changes: { ...roomy, streams: { ttlMs: 5000, rollMs: 20 } },
     },
   ];
 

@@ -280,8 +280,10 @@ class XsfServer {
     } catch (caught) {
       const error = AigesError.from(caught);
       this.#handles.release(handle);
-      // Who is told that a session has failed finds its licence free; but an engine that is stuck does not keep the news.
-      await Promise.race([stream.close(error), aborted(AbortSignal.timeout(letGoMs))]);
+      // Who is told that a session has failed finds its licence free. An engine that is stuck does not keep the news for
+      // long, and at a shutdown nobody gets the licence.
+      const patience = AbortSignal.any([AbortSignal.timeout(letGoMs), this.#options.shutdown]);
+      await Promise.race([stream.close(error), aborted(patience)]);
       throw error;
     }
   }
