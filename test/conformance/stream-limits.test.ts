@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { NativePluginConfig } from '../../src/config/config.js';
 import { counters } from '../../src/runtimes/native/index.js';
 import { fixtureEngine } from '../fixtures/engines.js';
 import { type HostChanges, type RunningHost, startHost } from '../fixtures/host.js';
@@ -6,7 +7,11 @@ import { callXsf, onceInput, onceRequest, StreamClient, textsOf, type XsfAnswer 
 
 let loader: RunningHost;
 
-async function start(asyncMode: boolean, { plugin, ...changes }: HostChanges): Promise<void> {
+interface Changes extends Omit<HostChanges, 'plugin'> {
+  readonly plugin?: Partial<NativePluginConfig>;
+}
+
+async function start(asyncMode: boolean, { plugin, ...changes }: Changes): Promise<void> {
   loader = await startHost({ ...changes, plugin: { path: fixtureEngine('scripted'), asyncMode, ...plugin } });
 }
 
