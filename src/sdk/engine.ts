@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Call } from '../core/call.js';
-import { AigesError } from '../core/errors.js';
+import type { AigesError } from '../core/errors.js';
 import { DataStatus, DataType, type Frame, type StringMap } from '../core/frame.js';
 import type { PluginInfo, PluginRuntime, RuntimeSession } from '../core/runtime.js';
 import { type CallContext, currentCall } from './context.js';
@@ -65,7 +65,7 @@ export interface Engine {
   ): Promise<EngineAnswer>;
   /**
    * A whole stream: hands packets over as they come, gives results as they come, and ends the engine's stream with
-   * the last result, with an error, or when whoever iterates leaves.
+   * the final result, with an error, when the packets end without a last one, or when whoever iterates leaves.
    * @throws PluginError
    */
   stream(
@@ -150,12 +150,15 @@ export class LoadedEngine implements Engine {
     let failure: { readonly error: unknown } | null = null;
     const write = async (): Promise<void> => {
       try {
-        for await (const { frames, last } of packets) await stream.write(frames, { last });
+        for await (const { frames, last } of packets) {
+          await stream.write(frames, { last });
+          if (last) return;
+        }
       } catch (error) {
         failure ??= { error };
-        // Ends the results.
-        await stream.close();
       }
+      // Nothing will end the stream any more: the client has left, or something has failed.
+      await stream.close();
     };
     const failed = (): { readonly error: unknown } | null => failure;
     // Not awaited: it may wait for a packet that never comes. It ends with the packets, or at its next write.
@@ -298,9 +301,15 @@ function toMap(desc: StringMap | Readonly<Record<string, string>>): StringMap {
 
 /** What an engine says in its own words is the author's to handle; everything else is the loader's. */
 function toPluginError(caught: unknown): unknown {
-  if (!(caught instanceof AigesError) || caught.pluginCode === null || caught.pluginCode === 0) return caught;
+  if (!isEngineFailure(caught)) return caught;
   const { message, pluginCode } = caught;
   const suffix = `;code=${pluginCode}`;
   const text = message.endsWith(suffix) ? message.slice(0, -suffix.length) : message;
   return new PluginError(pluginCode, text, { cause: caught });
+}
+
+/** Not `instanceof`: the loader's error may be of another copy of this package than the wrapper's. */
+function isEngineFailure(caught: unknown): caught is AigesError & { readonly pluginCode: number } {
+  if (!(caught instanceof Error) || caught.name !== 'AigesError' || !('pluginCode' in caught)) return false;
+  return typeof caught.pluginCode === 'number' && caught.pluginCode !== 0;
 }
