@@ -12,7 +12,7 @@ export default {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '^src/(cli/main|index)\\.ts$' },
+      from: { orphan: true, path: '^src/', pathNot: '^src/(cli/main|index|testing)\\.ts$' },
       to: {},
     },
     {
@@ -29,6 +29,7 @@ export default {
     layer('engine-imports-core', '^src/engine/', '^src/(core|engine)/'),
     layer('sdk-imports-core', '^src/sdk/', '^src/(core|sdk)/'),
     layer('index-exports-the-sdk', '^src/index\\.ts$', '^src/(core|sdk)/'),
+    layer('testing-drives-wrappers-and-their-engines', '^src/testing\\.ts$', '^src/(core|sdk|runtimes)/'),
     layer('runtimes-import-core', '^src/runtimes/', '^src/(core|runtimes|sdk)/'),
     layer('transports-import-engine', '^src/transports/', '^src/(core|engine|transports)/'),
     {

@@ -1,4 +1,14 @@
 export { DataStatus, DataType, type StringMap } from './core/frame.js';
+export type {
+  Engine,
+  EngineAnswer,
+  EngineCall,
+  EngineInput,
+  EnginePacket,
+  EngineParams,
+  EngineStream,
+} from './sdk/engine.js';
+export type { EngineCapabilities, EngineOptions } from './sdk/native-plugin.js';
 export {
   AudioBodyField,
   BooleanParamField,
@@ -10,6 +20,7 @@ export {
   StringParamField,
   VideoBodyField,
 } from './sdk/fields.js';
+export { NativeWrapper } from './sdk/native-wrapper.js';
 export { PluginError } from './sdk/plugin-error.js';
 export {
   DataAudio,

@@ -40,12 +40,10 @@ bool ReadBool(const Napi::Object& options, const char* name) {
   return value.As<Napi::Boolean>().Value();
 }
 
-CallOptions ReadOptions(const Napi::Object& options, const JsThread& js) {
+CallOptions ReadOptions(const Napi::Object& options) {
   CallOptions result;
   result.empty_list = ReadBool(options, "nullForEmpty") ? EmptyList::kNull : EmptyList::kSentinel;
-  result.input_mode = !js.memory_outlives_calls()      ? InputMode::kCopyNow
-                      : ReadBool(options, "copyInput") ? InputMode::kCopy
-                                                       : InputMode::kAuto;
+  result.input_mode = ReadBool(options, "copyInput") ? InputMode::kCopy : InputMode::kAuto;
   result.lease = ReadBool(options, "lease");
   result.leased_bytes = ReadSize(options, "leasedBytes");
   result.abandoned = ReadSize(options, "abandoned");
@@ -82,7 +80,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   const auto js = JsThread::Of(env);
   if (!info[2].IsObject()) throw Napi::TypeError::New(env, "expected an object for options");
   const auto given = info[2].As<Napi::Object>();
-  const CallOptions options = ReadOptions(given, *js);
+  const CallOptions options = ReadOptions(given);
   EngineOptions engine;
   engine.path = ReadKey(info[0], "path");
   engine.config = ReadPairs(info[1], "config");
@@ -124,7 +122,7 @@ Request ReadRequest(const Napi::CallbackInfo& info, const EngineHandle& handle, 
   DataListBuilder input(options.empty_list, options.input_mode);
   std::string tag = ReadKey(info[1], "tag");
   input.SetParams(ReadPairs(info[2], "params"));
-  const std::vector<Napi::Value> borrowed = AddFrames(info[3], input);
+  Borrowed borrowed = AddFrames(*js, info[3], input);
 
   Request request(std::move(tag), std::move(input));
   request.resource_ids = ReadIds(info[4]);
@@ -141,10 +139,8 @@ Request ReadRequest(const Napi::CallbackInfo& info, const EngineHandle& handle, 
   request.lease = options.lease;
   request.leased_bytes_limit = options.leased_bytes;
   request.abandoned_limit = options.abandoned;
-  if (!borrowed.empty()) {
-    request.pins = PinAll(*js, env, borrowed);
-    request.inside = js->EnterEngine();
-  }
+  request.pins = std::move(borrowed.pins);
+  request.inside = std::move(borrowed.inside);
   return request;
 }
 
@@ -179,12 +175,10 @@ Napi::Value LoadResource(const Napi::CallbackInfo& info) {
   EngineUse& use = UseOf(handle, env);
   DataListBuilder content(handle.options.empty_list, handle.options.input_mode);
   const unsigned int id = ReadId(info[1]);
-  const std::vector<Napi::Value> borrowed = AddFrames(info[2], content);
+  Borrowed borrowed = AddFrames(*js, info[2], content);
   Resource resource(id, std::move(content));
-  if (!borrowed.empty()) {
-    resource.pins = PinAll(*js, env, borrowed);
-    resource.inside = js->EnterEngine();
-  }
+  resource.pins = std::move(borrowed.pins);
+  resource.inside = std::move(borrowed.inside);
   auto pending = MakePromise<std::monostate>(js, env, Nothing);
   use->LoadResource(std::move(resource), [settle = std::move(pending.settle)](Status status) mutable {
     settle(Settled(std::move(status)));

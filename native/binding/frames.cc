@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "received_buffers.h"
+#include "shared_memory.h"
 
 namespace aiges {
 namespace {
@@ -16,10 +17,10 @@ constexpr std::size_t kSmallAnswer = 16 * 1024;
 
 constexpr napi_type_tag kMemoryTag{0x7b1f0e6a52c94d11, 0x9e0c4a7d3b8f2265};
 
-// What keeps input alive: the buffers, and the blocks of those that can be emptied under us.
-struct Pinned {
+// What keeps input alive: a list of ordinary buffers, and what owns the memory of the others.
+struct Pins {
   std::shared_ptr<void> buffers;
-  std::vector<wire::BlockRef> blocks;
+  std::vector<std::shared_ptr<void>> owners;
 };
 
 // What the ArrayBuffers of one answer lie in: copied payloads, engine memory on lease, or both.
@@ -29,21 +30,10 @@ struct AnswerMemory {
 };
 
 // The handle that JavaScript releases. The buffers are weak: when nobody reads the answer any more they may be
-// collected, and their finalizers let go of the memory instead.
+// collected, which lets go of the memory as well.
 struct MemoryHandle {
-  std::shared_ptr<AnswerMemory> memory;
   std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers;
 };
-
-Napi::ArrayBuffer WrapMemory(Napi::Env env, const std::byte* data, std::size_t size,
-                             const std::shared_ptr<AnswerMemory>& memory) {
-  auto hint = std::make_unique<std::shared_ptr<AnswerMemory>>(memory);
-  auto buffer = Napi::ArrayBuffer::New(
-      env, const_cast<std::byte*>(data), size,
-      [](Napi::Env, void*, std::shared_ptr<AnswerMemory>* owned) { delete owned; }, hint.get());
-  hint.release();  // its finalizer's from here on
-  return buffer;
-}
 
 std::uint32_t ReadNumber(const Napi::Value& value, const char* what) {
   if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), std::string("expected a number for ") + what);
@@ -88,11 +78,12 @@ StringPairs ReadPairs(const Napi::Value& value, const char* what) {
   return pairs;
 }
 
-std::vector<Napi::Value> AddFrames(const Napi::Value& value, DataListBuilder& builder) {
+Borrowed AddFrames(JsThread& js, const Napi::Value& value, DataListBuilder& builder) {
   const Napi::Env env = value.Env();
   if (!value.IsArray()) throw Napi::TypeError::New(env, "expected an array for frames");
   const auto array = value.As<Napi::Array>();
-  std::vector<Napi::Value> borrowed;
+  std::vector<Napi::Value> buffers;
+  std::vector<std::shared_ptr<void>> owners;
   for (std::uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value element = array.Get(i);
     if (!element.IsObject()) throw Napi::TypeError::New(env, "expected an object for a frame");
@@ -105,6 +96,19 @@ std::vector<Napi::Value> AddFrames(const Napi::Value& value, DataListBuilder& bu
     if (bytes.ByteLength() > std::numeric_limits<unsigned int>::max()) {
       throw Napi::TypeError::New(env, "expected less than 4 GiB for frame.data");
     }
+    bool fleeting = false;
+    if (bytes.ByteLength() >= kInPlaceBytes) {
+      // A received message is let go of when its call has ended, whoever still holds the buffer; an asynchronous
+      // engine that was given up may still be reading. So is an answer that is released.
+      std::shared_ptr<void> owner = OwnerOf(bytes.ArrayBuffer());
+      if (owner != nullptr) {
+        owners.push_back(std::move(owner));
+      } else if (js.memory_outlives_calls()) {
+        buffers.push_back(data);
+      } else {
+        fleeting = true;
+      }
+    }
     const std::string key = ReadKey(object.Get("key"), "frame.key");
     const StringPairs desc = ReadPairs(object.Get("desc"), "frame.desc");
     builder.AddFrame({
@@ -113,27 +117,22 @@ std::vector<Napi::Value> AddFrames(const Napi::Value& value, DataListBuilder& bu
         .type = ReadNumber(object.Get("type"), "frame.type"),
         .status = ReadNumber(object.Get("status"), "frame.status"),
         .desc = &desc,
+        .fleeting = fleeting,
     });
-    if (bytes.ByteLength() >= kInPlaceBytes) borrowed.push_back(data);
   }
-  if (!builder.borrows()) borrowed.clear();
+  Borrowed borrowed;
+  if (!builder.borrows()) return borrowed;
+  auto pins = std::make_shared<Pins>();
+  pins->owners = std::move(owners);
+  if (!buffers.empty()) {
+    // An array of our own: nobody can take an element out of it.
+    auto held = Napi::Array::New(env, buffers.size());
+    for (std::uint32_t i = 0; i < buffers.size(); ++i) held.Set(i, buffers[i]);
+    pins->buffers = js.Pin(held);
+    borrowed.inside = js.EnterEngine();
+  }
+  borrowed.pins = std::move(pins);
   return borrowed;
-}
-
-std::shared_ptr<void> PinAll(JsThread& js, Napi::Env env, const std::vector<Napi::Value>& values) {
-  // An array of our own: nobody can take an element out of it.
-  auto held = Napi::Array::New(env, values.size());
-  auto pinned = std::make_shared<Pinned>();
-  for (std::uint32_t i = 0; i < values.size(); ++i) {
-    held.Set(i, values[i]);
-    // A received message is let go of when its call has ended, whoever still holds the buffer; an asynchronous engine
-    // that was given up may still be reading.
-    if (!values[i].IsTypedArray()) continue;
-    wire::BlockRef block = ReceivedBuffers::BlockOf(values[i].As<Napi::TypedArray>().ArrayBuffer());
-    if (block) pinned->blocks.push_back(std::move(block));
-  }
-  pinned->buffers = js.Pin(held);
-  return pinned;
 }
 
 std::vector<unsigned int> ReadIds(const Napi::Value& value) {
@@ -151,17 +150,20 @@ std::vector<unsigned int> ReadIds(const Napi::Value& value) {
 
 Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
   auto handle = std::make_unique<MemoryHandle>();
-  auto hold = [&](const Napi::ArrayBuffer& buffer) { handle->buffers.push_back(Napi::Weak(buffer)); };
-
   // The copied payloads share one ArrayBuffer, each leased one has its own.
+  std::shared_ptr<AnswerMemory> memory;
   Napi::ArrayBuffer copied;
   const std::byte* block = output.block.get();
   if (output.block_size > kSmallAnswer || output.lease != nullptr) {
-    handle->memory = std::make_shared<AnswerMemory>(AnswerMemory{std::move(output.block), std::move(output.lease)});
+    memory = std::make_shared<AnswerMemory>(AnswerMemory{std::move(output.block), std::move(output.lease)});
   }
+  auto share = [&](const std::byte* data, std::size_t size) {
+    const Napi::ArrayBuffer buffer = ShareMemory(env, data, size, memory);
+    handle->buffers.push_back(Napi::Weak(buffer));
+    return buffer;
+  };
   if (output.block_size > kSmallAnswer) {
-    copied = WrapMemory(env, block, output.block_size, handle->memory);
-    hold(copied);
+    copied = share(block, output.block_size);
   } else {
     copied = Napi::ArrayBuffer::New(env, output.block_size);
     if (output.block_size != 0) std::memcpy(copied.Data(), block, output.block_size);
@@ -174,9 +176,7 @@ Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
     if (frame.size == 0) {
       data = Napi::Uint8Array::New(env, 0);
     } else if (frame.leased) {
-      auto buffer = WrapMemory(env, frame.data, frame.size, handle->memory);
-      hold(buffer);
-      data = Napi::Uint8Array::New(env, frame.size, buffer, 0);
+      data = Napi::Uint8Array::New(env, frame.size, share(frame.data, frame.size), 0);
     } else {
       data = Napi::Uint8Array::New(env, frame.size, copied, static_cast<std::size_t>(frame.data - block));
     }
@@ -191,7 +191,7 @@ Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
 
   auto answer = Napi::Object::New(env);
   answer.Set("frames", frames);
-  if (handle->memory == nullptr) {
+  if (memory == nullptr) {
     answer.Set("memory", env.Null());
   } else {
     auto external =
@@ -208,15 +208,9 @@ void ReleaseAnswer(const Napi::Value& memory) {
   }
   MemoryHandle& handle = *memory.As<Napi::External<MemoryHandle>>().Data();
   for (auto& reference : handle.buffers) {
-    Napi::ArrayBuffer buffer = reference.Value();
-    if (!buffer.IsEmpty() && !buffer.IsDetached()) buffer.Detach();
+    if (const Napi::ArrayBuffer buffer = reference.Value(); !buffer.IsEmpty()) LetGo(buffer);
   }
   handle.buffers.clear();
-  if (handle.memory == nullptr) return;
-  // The finalizers still hold the (now empty) AnswerMemory.
-  handle.memory->block.reset();
-  handle.memory->lease.reset();
-  handle.memory.reset();
 }
 
 }  // namespace aiges

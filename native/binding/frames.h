@@ -18,12 +18,18 @@ StringPairs ReadPairs(const Napi::Value& value, const char* what);
 // A C string cannot carry a NUL. Throws a TypeError.
 std::string ReadKey(const Napi::Value& value, const char* what);
 
-// Adds [{key, data, type, status, desc}, …]. Gives the values whose memory the engine will read in place, which have
-// to stay alive.
-std::vector<Napi::Value> AddFrames(const Napi::Value& value, DataListBuilder& builder);
+// What keeps the memory that an engine reads in place as it is; null where everything was copied.
+struct Borrowed {
+  std::shared_ptr<void> pins;
+  // While it lives, engine code may be reading memory of the environment's heap.
+  std::shared_ptr<void> inside;
+};
 
-// Keeps these values alive until the token is gone.
-std::shared_ptr<void> PinAll(JsThread& js, Napi::Env env, const std::vector<Napi::Value>& values);
+// Adds [{key, data, type, status, desc}, …].
+//
+// Memory of ours (see shared_memory.h) and received messages are read in place from any thread; ordinary memory from
+// the main thread only: the heap of a worker dies with terminate(), whatever an engine is reading.
+Borrowed AddFrames(JsThread& js, const Napi::Value& value, DataListBuilder& builder);
 
 // Resource ids. Throws a TypeError.
 std::vector<unsigned int> ReadIds(const Napi::Value& value);

@@ -7,10 +7,11 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "counters.h"
 #include "js_thread.h"
-#include "received_buffers.h"
+#include "shared_memory.h"
 
 namespace aiges {
 namespace {
@@ -20,6 +21,7 @@ struct Loan {
   std::byte* data = nullptr;
   std::size_t size = 0;
   std::shared_ptr<void> owner;
+  std::uint32_t lender = 0;  // number of the thread
   Gauge gauge{counters().loans};
 };
 
@@ -46,6 +48,19 @@ class LoanTable {
     return loan;
   }
 
+  void DropAllOf(std::uint32_t lender) {
+    std::vector<Loan> dropped;  // goes after the lock
+    const std::lock_guard lock(mutex_);
+    for (auto each = loans_.begin(); each != loans_.end();) {
+      if (each->second.lender != lender) {
+        ++each;
+        continue;
+      }
+      dropped.push_back(std::move(each->second));
+      each = loans_.erase(each);
+    }
+  }
+
  private:
   std::mutex mutex_;
   std::unordered_map<std::uint64_t, Loan> loans_;
@@ -57,21 +72,27 @@ std::optional<Loan> TakeLoan(const Napi::Value& id) {
   return LoanTable::Process().Take(static_cast<std::uint64_t>(id.As<Napi::Number>().Int64Value()));
 }
 
-// lend(data)
+std::uint32_t ReadThread(const Napi::Value& thread) {
+  if (!thread.IsNumber()) throw Napi::TypeError::New(thread.Env(), "expected a number for thread");
+  return thread.As<Napi::Number>().Uint32Value();
+}
+
+// lend(data, thread)
 Napi::Value Lend(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
     throw Napi::TypeError::New(env, "expected a Uint8Array for data");
   }
   auto view = info[0].As<Napi::Uint8Array>();
+  const auto js = JsThread::Of(env);
   Loan loan;
   loan.data = reinterpret_cast<std::byte*>(view.Data());
   loan.size = view.ByteLength();
-  // A received message is let go of when its call has ended, whoever still holds the buffer.
-  if (wire::BlockRef block = ReceivedBuffers::BlockOf(view.ArrayBuffer())) {
-    loan.owner = std::make_shared<wire::BlockRef>(std::move(block));
-  } else {
-    loan.owner = JsThread::Of(env)->Pin(view);
+  loan.lender = ReadThread(info[1]);
+  loan.owner = OwnerOf(view.ArrayBuffer());
+  if (loan.owner == nullptr) {
+    if (!js->memory_outlives_calls()) return env.Null();
+    loan.owner = js->Pin(view);
   }
   return Napi::Number::New(env, static_cast<double>(LoanTable::Process().Add(std::move(loan))));
 }
@@ -81,16 +102,21 @@ Napi::Value Borrow(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   std::optional<Loan> loan = TakeLoan(info[0]);
   if (!loan.has_value()) throw Napi::TypeError::New(env, "expected the id of a loan that nobody has borrowed");
-  void* const data = loan->data;
+  const std::byte* const data = loan->data;
   const std::size_t size = loan->size;
   // NULL with a length ends the process; an ordinary buffer does for nothing.
   if (size == 0) return Napi::ArrayBuffer::New(env, 0);
-  auto held = std::make_unique<Loan>(*std::move(loan));
-  const auto buffer = Napi::ArrayBuffer::New(
-      env, data, size, [](Napi::Env, void*, Loan* loan) { delete loan; }, held.get());
-  held.release();  // NOLINT(bugprone-unused-return-value): the buffer's finalizer owns it now
-  return buffer;
+  return ShareMemory(env, data, size, std::make_shared<Loan>(*std::move(loan)));
 }
+
+// giveBack(buffer)
+void GiveBack(const Napi::CallbackInfo& info) {
+  if (!info[0].IsArrayBuffer()) throw Napi::TypeError::New(info.Env(), "expected an ArrayBuffer for buffer");
+  LetGo(info[0].As<Napi::ArrayBuffer>());
+}
+
+// reclaimAll(thread)
+void ReclaimAll(const Napi::CallbackInfo& info) { LoanTable::Process().DropAllOf(ReadThread(info[0])); }
 
 // reclaim(id)
 Napi::Value Reclaim(const Napi::CallbackInfo& info) {
@@ -102,6 +128,8 @@ Napi::Value Reclaim(const Napi::CallbackInfo& info) {
 void ExportLoans(Napi::Env env, Napi::Object exports) {
   exports.Set("lend", Napi::Function::New<Lend>(env, "lend"));
   exports.Set("borrow", Napi::Function::New<Borrow>(env, "borrow"));
+  exports.Set("giveBack", Napi::Function::New<GiveBack>(env, "giveBack"));
+  exports.Set("reclaimAll", Napi::Function::New<ReclaimAll>(env, "reclaimAll"));
   exports.Set("reclaim", Napi::Function::New<Reclaim>(env, "reclaim"));
 }
 

@@ -95,12 +95,10 @@ Napi::Value WriteStream(const Napi::CallbackInfo& info) {
   const StreamHandle& handle = HandleOfStream(info[0]);
   const StreamPtr stream = StreamOf(handle, env);
   DataListBuilder frames(handle.options.empty_list, handle.options.input_mode);
-  const std::vector<Napi::Value> borrowed = AddFrames(info[1], frames);
+  Borrowed borrowed = AddFrames(*js, info[1], frames);
   StreamInput input(std::move(frames));
-  if (!borrowed.empty()) {
-    input.pins = PinAll(*js, env, borrowed);
-    input.inside = js->EnterEngine();
-  }
+  input.pins = std::move(borrowed.pins);
+  input.inside = std::move(borrowed.inside);
   auto pending = MakePromise<std::monostate>(js, env, Nothing);
   stream->Write(std::move(input),
                 [settle = std::move(pending.settle)](Status status) mutable { settle(Settled(std::move(status))); });

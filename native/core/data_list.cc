@@ -33,7 +33,7 @@ void DataListBuilder::AddFrame(const FrameView& frame) {
 
   const bool small = frame.data.size() < kInPlaceBytes;
   const bool aligned = IsAligned(frame.data.data());
-  if (small || input_mode_ == InputMode::kCopyNow) {
+  if (small || frame.fleeting) {
     node->data = CopyPayload(frame.data);
   } else {
     // The engine reads through a non-const pointer; wrapper.h tells it not to write.

@@ -24,9 +24,8 @@ enum class EmptyList {
 };
 
 enum class InputMode {
-  kAuto,     // large aligned payloads are handed over in place
-  kCopy,     // every payload is copied; the large ones in Seal
-  kCopyNow,  // every payload is copied in Add: nothing of the caller's is touched afterwards
+  kAuto,  // large aligned payloads are handed over in place
+  kCopy,  // every payload is copied; the large ones in Seal
 };
 
 // From this size on a payload is worth handing over in place, and leasing on the way back.
@@ -41,6 +40,8 @@ struct FrameView {
   std::uint32_t type = 0;
   std::uint32_t status = 0;
   const StringPairs* desc = nullptr;
+  // The memory cannot be kept until the engine has let go of the call: it is copied in AddFrame, whatever its size.
+  bool fleeting = false;
 };
 
 // The lists of one call. Addresses stay valid for the builder's life, also when it is moved.

@@ -37,7 +37,7 @@ Result<std::unique_ptr<Engine>> Engine::Load(const EngineOptions& options, std::
   std::unique_ptr<Engine> engine(
       new Engine(std::move(library.value()), std::move(api.value()), std::move(executor)));  // private constructor
 
-  DataListBuilder config(options.empty_list, InputMode::kCopyNow);
+  DataListBuilder config(options.empty_list, InputMode::kAuto);
   config.SetParams(options.config);
   int code = 0;
   Status status = Guarded("wrapperInit", [&] {

@@ -23,6 +23,6 @@ export type RuntimeSurroundings = Required<
 /** The one place that knows which kinds of plugins there are. */
 export function loadRuntime(plugin: PluginChoice, surroundings: RuntimeSurroundings): PluginRuntime {
   if (plugin.kind === 'native') return createNativeRuntime({ ...plugin, ...surroundings });
-  const { onLog, onMeter, onTrace } = surroundings;
-  return createWorkerRuntime({ ...plugin, onLog, onMeter, onTrace });
+  const { onLog, onMeter, onTrace, ...engineLimits } = surroundings;
+  return createWorkerRuntime({ ...plugin, engineLimits, onLog, onMeter, onTrace });
 }

@@ -3,6 +3,7 @@
 
 export const brands = {
   wrapper: Symbol.for('aiges-ts.wrapper'),
+  nativePlugin: Symbol.for('aiges-ts.native-plugin'),
   param: Symbol.for('aiges-ts.param'),
   body: Symbol.for('aiges-ts.body'),
   pluginError: Symbol.for('aiges-ts.plugin-error'),

@@ -1,4 +1,5 @@
 import type { BodyDescriptor, Descriptor, ParamDescriptor } from '../core/descriptor.js';
+import { nativePluginOf } from './native-plugin.js';
 import { type BodyField, isBodyField, isParamField, type ParamField } from './fields.js';
 import type { WrapperBase } from './wrapper-base.js';
 
@@ -18,6 +19,8 @@ export interface Declaration {
   readonly samples: readonly { readonly name: string; readonly field: BodyField }[];
   readonly once: boolean;
   readonly stream: boolean;
+  /** Streams are written as `create`, `write` and `destroy`. */
+  readonly threeCalls: boolean;
   readonly resources: boolean;
 }
 
@@ -60,7 +63,7 @@ export function readDeclaration(wrapper: WrapperBase): Declaration {
   };
 }
 
-function readMethods(wrapper: WrapperBase): Pick<Declaration, 'once' | 'stream' | 'resources'> {
+function readMethods(wrapper: WrapperBase): Pick<Declaration, 'once' | 'stream' | 'threeCalls' | 'resources'> {
   const has = (name: keyof WrapperBase): boolean => typeof wrapper[name] === 'function';
   const together = (names: readonly (keyof WrapperBase)[]): boolean => {
     const missing = names.filter((name) => !has(name));
@@ -71,13 +74,13 @@ function readMethods(wrapper: WrapperBase): Pick<Declaration, 'once' | 'stream' 
   const calls = together(['create', 'write', 'destroy']);
   const once = has('onceExec');
   const stream = has('stream') || calls;
-  if (has('stream') && calls) {
+  if (has('stream') && calls && nativePluginOf(wrapper)?.forwards().stream !== true) {
     throw new TypeError('the wrapper has both stream and create, write, destroy: one of the two forms is enough');
   }
   if (!once && !stream) {
     throw new TypeError('the wrapper lacks onceExec: write it, or stream, or create, write and destroy');
   }
-  return { once, stream, resources: together(['loadResource', 'unloadResource']) };
+  return { once, stream, threeCalls: calls, resources: together(['loadResource', 'unloadResource']) };
 }
 
 function fieldsOf(declared: unknown, name: string): (readonly [string, ParamField | BodyField])[] {

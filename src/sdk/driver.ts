@@ -4,6 +4,7 @@ import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import { currentCall } from './context.js';
 import { type Declaration, readDeclaration } from './declaration.js';
 import { DriverStream, type Results } from './driver-stream.js';
+import { type EngineOpener, nativePluginOf } from './native-plugin.js';
 import { isPluginError, WrapperFault } from './plugin-error.js';
 import { readInputs, readParams } from './request.js';
 import { readResult } from './result.js';
@@ -22,7 +23,12 @@ export interface DriverPort {
   log(level: keyof CallLog, message: string, fields: object): void;
   meter(call: CallNames, key: string, count: number): void;
   trace(call: CallNames, key: string, value: string): void;
+  /** Loads the engine of a `NativeWrapper`; without it such a wrapper is refused. */
+  readonly openEngine?: EngineOpener;
 }
+
+/** What a wrapper can be asked for. */
+export type Capabilities = Pick<Declaration, 'once' | 'stream' | 'resources'>;
 
 /** One call, as the loader sees it. */
 export interface DriverCall extends CallNames {
@@ -41,6 +47,7 @@ export class Driver {
   readonly declaration: Declaration;
   readonly #wrapper: WrapperBase;
   readonly #port: DriverPort;
+  #capabilities: Capabilities;
 
   /**
    * Takes the class that a module exports by default.
@@ -57,6 +64,7 @@ export class Driver {
     try {
       this.#wrapper = new (exported as new () => WrapperBase)();
       this.declaration = readDeclaration(this.#wrapper);
+      this.#capabilities = this.declaration;
     } catch (error) {
       throw new AigesError('initFailed', { message: `${exported.name}: ${textOf(error)}`, cause: error });
     }
@@ -66,11 +74,19 @@ export class Driver {
     return this.declaration.descriptor;
   }
 
+  /** What `init` has found: a wrapper that leaves calls to its engine can do what that can. */
+  get capabilities(): Capabilities {
+    return this.#capabilities;
+  }
+
   /** @throws AigesError `initFailed` */
   async init(config: StringMap): Promise<void> {
     try {
+      await this.#attach(config);
       await this.#wrapper.init?.(config);
     } catch (error) {
+      // The first failure is the one that counts.
+      await this.#detach().catch(() => undefined);
       throw this.#failure('initFailed', error, WrapperFault.init, null);
     }
   }
@@ -105,7 +121,8 @@ export class Driver {
       start: (packets) => {
         const session: StreamSession<object> = { ...view, packets };
         // A generator without a return value gives undefined, whatever its type says.
-        return (this.#wrapper.stream?.(session) ?? this.#threeCalls(session)) as Results;
+        const stream = this.declaration.threeCalls ? undefined : this.#wrapper.stream?.(session);
+        return (stream ?? this.#threeCalls(session)) as Results;
       },
       inContext: (work) => this.#inContext(call, work),
       failure: (error) =>
@@ -136,10 +153,31 @@ export class Driver {
   /** @throws AigesError `finiFailed` */
   async fini(): Promise<void> {
     try {
-      await this.#wrapper.fini?.();
+      try {
+        await this.#wrapper.fini?.();
+      } finally {
+        await this.#detach();
+      }
     } catch (error) {
       throw this.#failure('finiFailed', error, WrapperFault.call, null);
     }
+  }
+
+  async #attach(config: StringMap): Promise<void> {
+    const plugin = nativePluginOf(this.#wrapper);
+    if (plugin === null) return;
+    const engine = await plugin.attach(this.#port, config);
+    const forwards = plugin.forwards();
+    const { once, stream, threeCalls, resources } = this.declaration;
+    this.#capabilities = {
+      once: once && (!forwards.once || engine.once),
+      stream: stream && (threeCalls || !forwards.stream || engine.stream),
+      resources,
+    };
+  }
+
+  async #detach(): Promise<void> {
+    await nativePluginOf(this.#wrapper)?.detach();
   }
 
   #view(call: DriverCall): Omit<StreamSession<object>, 'packets'> {

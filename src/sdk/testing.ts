@@ -1,6 +1,7 @@
 import { DataStatus, type Frame } from '../core/frame.js';
 import type { Declaration } from './declaration.js';
 import { Driver, type DriverCall } from './driver.js';
+import type { EngineOpener } from './native-plugin.js';
 import type { BodyField, ParamField, ParamValue } from './fields.js';
 import { decodeInput } from './request.js';
 import type { TextInput } from './types.js';
@@ -64,6 +65,7 @@ export interface TestedWrapper<Req, Res> {
 export async function testWrapper<Req extends object, Res extends object>(
   wrapper: new () => WrapperBase<Req, Res>,
   config: Readonly<Record<string, string>> = {},
+  openEngine?: EngineOpener,
 ): Promise<TestedWrapper<Req, Res>> {
   const lines: TestLine[] = [];
   const meters: { key: string; count: number }[] = [];
@@ -78,6 +80,7 @@ export async function testWrapper<Req extends object, Res extends object>(
     trace: (_call, key, value) => {
       traces.push({ key, value });
     },
+    ...(openEngine === undefined ? {} : { openEngine }),
   });
   await driver.init(new Map(Object.entries(config)));
   const { declaration } = driver;

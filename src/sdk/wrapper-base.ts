@@ -3,7 +3,11 @@ import { brands, mark } from './brand.js';
 import { currentCall } from './context.js';
 import type { OnceRequest, Packet, Resource, StreamResult, StreamSession, WrapperResult } from './types.js';
 
-type MaybePromise<T> = T | Promise<T>;
+export type MaybePromise<T> = T | Promise<T>;
+
+/** What `stream` gives: results, the last of them perhaps as its return value. */
+export type StreamResults<Res> =
+  AsyncIterator<StreamResult<Res>, StreamResult<Res> | undefined> | AsyncIterator<StreamResult<Res>, void>;
 
 /**
  * A plugin. Its author extends this class, declares what requests and answers hold, and writes `onceExec`, `stream`,
@@ -31,9 +35,7 @@ export abstract class WrapperBase<Req extends object = object, Res extends objec
    * Answers a stream: takes packets from `session.packets`, yields results as they come, and returns the last one.
    * Without a returned result the stream ends with an empty one.
    */
-  stream?(
-    session: StreamSession<Req>,
-  ): AsyncIterator<StreamResult<Res>, StreamResult<Res> | undefined> | AsyncIterator<StreamResult<Res>, void>;
+  stream?(session: StreamSession<Req>): StreamResults<Res>;
 
   /**
    * With `write` and `destroy` another way to write a stream, as C engines do it.

@@ -107,11 +107,13 @@ TEST(DataList, CopiesAndCountsLargeUnalignedPayloadsWhenSealed) {
 TEST(DataList, CopiesEverythingWhenTold) {
   const Block source = Filled(kInPlaceBytes);
   const auto unaligned = counters().unaligned_copies.load();
-  for (const InputMode mode : {InputMode::kCopy, InputMode::kCopyNow}) {
+  for (const bool fleeting : {false, true}) {
     const auto before = counters().bytes_in.load();
-    DataListBuilder builder(EmptyList::kSentinel, mode);
-    builder.AddFrame(Frame(source, kInPlaceBytes));
-    EXPECT_EQ(builder.borrows(), mode == InputMode::kCopy);
+    DataListBuilder builder(EmptyList::kSentinel, fleeting ? InputMode::kAuto : InputMode::kCopy);
+    FrameView frame = Frame(source, kInPlaceBytes);
+    frame.fleeting = fleeting;
+    builder.AddFrame(frame);
+    EXPECT_EQ(builder.borrows(), !fleeting) << "what is fleeting has been copied by now";
     builder.Seal();
     EXPECT_NE(builder.data()->data, source.get());
     EXPECT_EQ(counters().bytes_in, before + static_cast<std::int64_t>(kInPlaceBytes));

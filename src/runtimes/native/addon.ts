@@ -150,12 +150,21 @@ export interface Addon {
   /** The next batch of records; `null` after close. Does not keep the process alive. */
   records(engine: EngineRef): Promise<readonly ControlRecord[] | null>;
   counters(): Counters;
-  /** Lets another thread read these bytes in place, for as long as it likes. They must not change or move meanwhile. */
-  lend(data: Uint8Array): number;
+  /**
+   * Lets another thread read these bytes in place, for as long as it likes. They must not change or move meanwhile.
+   * `null` in a worker thread for memory of its own, which would die with it: what it has borrowed and what engines gave
+   * may be lent.
+   * @param thread number of the thread that lends
+   */
+  lend(data: Uint8Array, thread: number): number | null;
   /** Opens a loan, once, in the environment that calls. Collecting the buffer ends the loan. */
   borrow(id: number): ArrayBuffer;
+  /** Empties a buffer that `borrow` gave and ends its loan. Idempotent. */
+  giveBack(buffer: ArrayBuffer): void;
   /** Ends a loan that nobody has borrowed; false when somebody has. */
   reclaim(id: number): boolean;
+  /** Ends every loan of a thread that nobody has borrowed. */
+  reclaimAll(thread: number): void;
   /** Keeps every thread of the process, and those that they start, on these CPUs; gives a text when that fails. */
   bindToCpus(cpus: readonly number[]): string | null;
 }

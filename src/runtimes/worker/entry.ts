@@ -1,12 +1,14 @@
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
 import { tsImport } from 'tsx/esm/api';
 import { AigesError } from '../../core/errors.js';
 import type { Frame } from '../../core/frame.js';
 import { Driver, type DriverCall } from '../../sdk/driver.js';
 import type { DriverStream } from '../../sdk/driver-stream.js';
 import { loadAddon } from '../native/addon.js';
-import { postError, postTransferred, readError } from './posting.js';
+import { createEngineOpener } from './engine-opener.js';
+import { isWhole, post, postError, readError } from './posting.js';
 import {
   type FromThread,
   type PostedCall,
@@ -23,7 +25,6 @@ class Thread {
   readonly #driver: Driver;
   readonly #calls = new Map<number, AbortController>();
   readonly #streams = new Map<number, OpenStream>();
-  readonly #borrowed = new WeakSet<ArrayBufferLike>();
 
   constructor(port: MessagePort, driver: Driver) {
     this.#port = port;
@@ -112,21 +113,21 @@ class Thread {
     return frames.map((frame) => {
       const { data } = frame;
       if (data instanceof Uint8Array) return { ...frame, data };
-      const buffer = loadAddon().borrow(data.loan);
-      this.#borrowed.add(buffer);
-      return { ...frame, data: new Uint8Array(buffer) };
+      return { ...frame, data: new Uint8Array(loadAddon().borrow(data.loan)) };
     });
   }
 
   #post(frames: readonly Frame[], message: (posted: readonly PostedFrame[], copied: number) => FromThread): void {
-    const isBorrowed = (buffer: ArrayBufferLike): boolean => this.#borrowed.has(buffer);
-    const { frames: posted, transfer, copied } = postTransferred(frames, isBorrowed);
+    const addon = loadAddon();
+    const lend = (data: Uint8Array): number | null => addon.lend(data, threadId);
+    const { frames: posted, transfer, copied, loans } = post(frames, lend, isWhole);
     try {
       this.#port.postMessage(message(posted, copied), transfer);
     } catch {
-      // One of the buffers cannot change hands: it belongs to a WebAssembly memory, or to an addon.
-      const copies = postTransferred(frames, isBorrowed, true);
-      this.#port.postMessage(message(copies.frames, copies.copied), copies.transfer);
+      // One of the buffers cannot change hands: it belongs to a WebAssembly memory, or to another addon.
+      for (const loan of loans) addon.reclaim(loan);
+      const again = post(frames, lend, () => false);
+      this.#port.postMessage(message(again.frames, again.copied), again.transfer);
     }
   }
 
@@ -171,7 +172,7 @@ async function importModule(path: string): Promise<unknown> {
   return exported;
 }
 
-async function main(port: MessagePort, { path, config }: ThreadData): Promise<void> {
+async function main(port: MessagePort, { path, config, engineLimits }: ThreadData): Promise<void> {
   const send = (message: FromThread): void => {
     port.postMessage(message);
   };
@@ -187,6 +188,7 @@ async function main(port: MessagePort, { path, config }: ThreadData): Promise<vo
       trace: ({ sid, tag }, key, value) => {
         send({ type: 'trace', sid, tag, key, value });
       },
+      openEngine: createEngineOpener(dirname(path), engineLimits),
     });
     await driver.init(config);
   } catch (caught) {
@@ -201,7 +203,7 @@ async function main(port: MessagePort, { path, config }: ThreadData): Promise<vo
   }
   const thread = new Thread(port, driver);
   port.on('message', (message: ToThread) => void thread.handle(message));
-  const { once, stream, resources } = driver.declaration;
+  const { once, stream, resources } = driver.capabilities;
   send({ type: 'ready', info: { descriptor: driver.descriptor, once, stream, resources } });
 }
 

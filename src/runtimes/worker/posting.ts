@@ -14,50 +14,48 @@ export interface Posting {
   readonly loans: readonly number[];
 }
 
-/** Lends large buffers to a thread; small ones travel along. */
-export function postLent(frames: readonly Frame[], lend: (data: Uint8Array) => number): Posting {
-  const loans: number[] = [];
-  const posted = frames.map((frame) => {
-    if (frame.data.byteLength < handoverBytes) return { ...frame, data: copyOf(frame.data, []) };
-    const loan = lend(frame.data);
-    loans.push(loan);
-    return { ...frame, data: { loan } };
-  });
-  return { frames: posted, transfer: [], copied: 0, loans };
-}
-
 /**
- * Hands over the buffers that belong to these frames alone; what is a part of something larger is copied, and so is
- * everything with `all`.
+ * Gets frames ready for the other thread. Large buffers are lent; those that cannot be lent are handed over where they
+ * belong to these frames alone, or else copied. Small ones travel along.
+ * @param lend gives the number of a loan, or null when the buffer cannot be lent
+ * @param transferable whether a buffer may be taken away from this thread
  */
-export function postTransferred(
+export function post(
   frames: readonly Frame[],
-  isBorrowed: (buffer: ArrayBufferLike) => boolean,
-  all = false,
+  lend: (data: Uint8Array) => number | null,
+  transferable: (data: Uint8Array) => boolean,
 ): Posting {
+  const loans: number[] = [];
   const transfer = new Set<ArrayBuffer>();
-  const copies: ArrayBuffer[] = [];
   let copied = 0;
   const posted = frames.map((frame) => {
     const { data } = frame;
-    const { buffer } = data;
-    const whole = data.byteLength === buffer.byteLength && data.byteLength >= handoverBytes;
-    if (!all && whole && buffer instanceof ArrayBuffer && !isBorrowed(buffer)) {
-      transfer.add(buffer);
-      return { ...frame, data: new Uint8Array(buffer) };
+    if (data.byteLength < handoverBytes) return { ...frame, data: new Uint8Array(data) };
+    const loan = lend(data);
+    if (loan !== null) {
+      loans.push(loan);
+      return { ...frame, data: { loan } };
     }
-    if (data.byteLength >= handoverBytes) copied += data.byteLength;
-    return { ...frame, data: copyOf(data, copies) };
+    if (data.buffer instanceof ArrayBuffer && transferable(data)) {
+      transfer.add(data.buffer);
+      return { ...frame, data: new Uint8Array(data.buffer) };
+    }
+    // Posting a view would clone everything around it.
+    const copy = new Uint8Array(data);
+    copied += copy.byteLength;
+    transfer.add(copy.buffer);
+    return { ...frame, data: copy };
   });
-  return { frames: posted, transfer: [...transfer, ...copies], copied, loans: [] };
+  return { frames: posted, transfer: [...transfer], copied, loans };
 }
 
-/** Posting a view would clone everything around it. */
-function copyOf(data: Uint8Array, transfer: ArrayBuffer[]): Uint8Array {
-  const copy = new Uint8Array(data);
-  // Moving a buffer costs more than cloning a small one.
-  if (copy.byteLength >= handoverBytes) transfer.push(copy.buffer);
-  return copy;
+export function isWhole(data: Uint8Array): boolean {
+  return data.byteLength === data.buffer.byteLength;
+}
+
+/** The loans in frames that came from the other thread. */
+export function loansIn(frames: readonly PostedFrame[]): number[] {
+  return frames.flatMap(({ data }) => (data instanceof Uint8Array ? [] : [data.loan]));
 }
 
 export function postError(error: AigesError): PostedError {

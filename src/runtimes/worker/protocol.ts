@@ -1,6 +1,7 @@
 import type { Descriptor } from '../../core/descriptor.js';
 import type { ErrorName } from '../../core/errors.js';
 import type { StringMap } from '../../core/frame.js';
+import type { EngineLimits } from './engine-opener.js';
 
 // What the main thread and a plugin's thread say to each other. Both run the same build of this package.
 
@@ -13,7 +14,7 @@ export interface PostedFrame {
   readonly data: Uint8Array | Loan;
 }
 
-/** Memory of the main thread that the other one may open, once. */
+/** Memory that the other thread may open, once. */
 export interface Loan {
   readonly loan: number;
 }
@@ -47,6 +48,8 @@ export interface ThreadData {
   /** Absolute path of the module that exports the wrapper. */
   readonly path: string;
   readonly config: StringMap;
+  /** What the engine of a `NativeWrapper` may use; absent ones have the defaults of engines. */
+  readonly engineLimits: EngineLimits;
 }
 
 /** `id` names what is asked; the answer to it is one `done` or `failed`. `stream` is the id of the `open` before. */

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import type { Call } from '../../core/call.js';
 import type { Descriptor } from '../../core/descriptor.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
 import { loadAddon } from '../native/addon.js';
-import { type Posting, postError, postLent } from './posting.js';
+import type { EngineLimits } from './engine-opener.js';
+import { post, type Posting, postError } from './posting.js';
 import type { PostedCall, PostedFrame, ThreadInfo } from './protocol.js';
 import { WorkerSession } from './worker-session.js';
 import { type Asking, crashed, type Done, type ThreadOptions, WorkerThread } from './worker-thread.js';
@@ -19,6 +21,8 @@ export interface WorkerOptions extends Pick<ThreadOptions, 'onLog' | 'onMeter' |
   readonly heapMiB: number | null;
   /** When nobody waits for a call any more, how long its thread may go on with it before it is replaced. */
   readonly execLimitMs: number;
+  /** What the engine of a `NativeWrapper` may use. */
+  readonly engineLimits?: EngineLimits;
   /** The module that runs in a thread; tests that run from sources name the compiled one. */
   readonly entry?: URL;
 }
@@ -203,10 +207,12 @@ export class WorkerRuntime implements PluginRuntime {
 
   #spawn(): WorkerThread {
     const { entry = new URL('./entry.js', import.meta.url), path, heapMiB, onLog, onMeter, onTrace } = this.#options;
+    const { engineLimits = {} } = this.#options;
     const thread = new WorkerThread({
       entry,
       path: resolve(path),
       config: this.#config,
+      engineLimits,
       heapMiB,
       onLog,
       onMeter,
@@ -329,15 +335,29 @@ export class WorkerRuntime implements PluginRuntime {
   }
 
   #post(frames: readonly Frame[]): Posting {
-    return postLent(frames, (data) => loadAddon().lend(data));
+    return post(
+      frames,
+      (data) => loadAddon().lend(data, threadId),
+      () => false,
+    );
   }
 
   #output(frames: readonly PostedFrame[], copied: number): Output {
     this.#copiedOut += copied;
+    const addon = loadAddon();
+    const borrowed: ArrayBuffer[] = [];
     return {
-      frames: frames.map((frame) => ({ ...frame, data: bytesOf(frame) })),
-      // The bytes are ordinary memory of this thread: they were transferred or copied.
-      release: () => undefined,
+      frames: frames.map((frame) => {
+        const { data } = frame;
+        // Transferred or copied: ordinary memory of this thread.
+        if (data instanceof Uint8Array) return { ...frame, data };
+        const buffer = addon.borrow(data.loan);
+        borrowed.push(buffer);
+        return { ...frame, data: new Uint8Array(buffer) };
+      }),
+      release: () => {
+        for (const buffer of borrowed.splice(0)) addon.giveBack(buffer);
+      },
     };
   }
 }
@@ -349,11 +369,6 @@ function isCrash(error: unknown): boolean {
 /** A stream cannot wait for the end of an input that may never come: then those that were seen count. */
 function mandatoryInputs({ inputs }: Descriptor): readonly string[] | null {
   return inputs.length > 0 && inputs.every(({ required }) => required) ? inputs.map(({ name }) => name) : null;
-}
-
-function bytesOf({ data }: PostedFrame): Uint8Array {
-  if (data instanceof Uint8Array) return data;
-  throw new TypeError('a thread lends nothing');
 }
 
 function postCall(call: Call): PostedCall {

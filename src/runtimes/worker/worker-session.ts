@@ -59,7 +59,12 @@ export class WorkerSession implements RuntimeSession, ResultSink {
   }
 
   result(frames: readonly PostedFrame[], copied: number): void {
-    this.#results.push(this.#options.toOutput(frames, copied));
+    const output = this.#options.toOutput(frames, copied);
+    if (this.#closed !== null) {
+      output.release();
+      return;
+    }
+    this.#results.push(output);
     this.#wake();
   }
 
@@ -72,6 +77,7 @@ export class WorkerSession implements RuntimeSession, ResultSink {
     const { thread, stream, onClosing } = this.#options;
     const onClosed = onClosing();
     this.end(null);
+    for (const output of this.#results.splice(0)) output.release();
     try {
       await thread.ask({ type: 'close', stream }).done;
     } catch {

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
 import { AigesError } from '../../core/errors.js';
 import { loadAddon } from '../native/addon.js';
-import { readError } from './posting.js';
+import { loansIn, readError } from './posting.js';
 import type { FromThread, PostedFrame, ThreadData, ThreadInfo, ToThread } from './protocol.js';
 
 export interface ThreadOptions extends ThreadData {
@@ -52,9 +52,9 @@ export class WorkerThread {
   #reason: AigesError | null = null;
 
   constructor(options: ThreadOptions) {
-    const { entry, path, config, heapMiB } = options;
+    const { entry, path, config, engineLimits, heapMiB } = options;
     const worker = new Worker(entry, {
-      workerData: { path, config } satisfies ThreadData,
+      workerData: { path, config, engineLimits } satisfies ThreadData,
       stdout: true,
       stderr: true,
       ...(heapMiB === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMiB } }),
@@ -63,8 +63,11 @@ export class WorkerThread {
     let onEnd!: (reason: AigesError) => void;
     this.ended = new Promise((resolve) => (onEnd = resolve));
     this.#onEnd = onEnd;
+    const { threadId } = worker;
     this.exited = new Promise((resolve) => {
       worker.once('exit', (code) => {
+        // Every message that it has sent has come by now.
+        loadAddon().reclaimAll(threadId);
         this.#end(crashed(`its thread ended with exit code ${code}`));
         resolve();
       });
@@ -141,15 +144,21 @@ export class WorkerThread {
 
   #receive(message: Exclude<FromThread, { type: 'ready' | 'unready' }>, options: ThreadOptions): void {
     switch (message.type) {
-      case 'done':
-        this.#settle(message.id)?.resolve(message);
+      case 'done': {
+        const pending = this.#settle(message.id);
+        if (pending === undefined) reclaim(loansIn(message.frames));
+        else pending.resolve(message);
         return;
+      }
       case 'failed':
         this.#settle(message.id)?.reject(readError(message.error));
         return;
-      case 'result':
-        this.#streams.get(message.stream)?.result(message.frames, message.copied);
+      case 'result': {
+        const sink = this.#streams.get(message.stream);
+        if (sink === undefined) reclaim(loansIn(message.frames));
+        else sink.result(message.frames, message.copied);
         return;
+      }
       case 'end': {
         const sink = this.#streams.get(message.stream);
         this.#streams.delete(message.stream);

@@ -11,7 +11,7 @@ import {
   type StreamSession,
   WrapperBase,
 } from '../../../src/index.js';
-import { testWrapper } from '../../../src/sdk/testing.js';
+import { testWrapper } from '../../../src/testing.js';
 
 class Req {
   times = new IntegerParamField({ key: 'repeat', minimum: 1, maximum: 9, value: 1 });

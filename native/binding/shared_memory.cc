@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shared_memory.h"
+
+#include <utility>
+
+#include "received_buffers.h"
+
+namespace aiges {
+namespace {
+
+constexpr napi_type_tag kShareTag{0x51c8a7e02d9b4f36, 0x8f63b0d4e7125ca9};
+
+// Belongs to the buffer's memory, which may move to another buffer, and to the buffer, by which it is found.
+using Share = std::shared_ptr<std::shared_ptr<void>>;
+
+Share* ShareOf(const Napi::ArrayBuffer& buffer) {
+  if (!buffer.CheckTypeTag(&kShareTag)) return nullptr;
+  void* share = nullptr;
+  if (napi_unwrap(buffer.Env(), buffer, &share) != napi_ok) return nullptr;
+  return static_cast<Share*>(share);
+}
+
+}  // namespace
+
+Napi::ArrayBuffer ShareMemory(Napi::Env env, const std::byte* data, std::size_t size, std::shared_ptr<void> owner) {
+  auto share = std::make_unique<Share>(std::make_shared<std::shared_ptr<void>>(std::move(owner)));
+  auto known = std::make_unique<Share>(*share);
+  auto buffer = Napi::ArrayBuffer::New(
+      env, const_cast<std::byte*>(data), size, [](Napi::Env, void*, Share* owned) { delete owned; }, share.get());
+  share.release();  // NOLINT(bugprone-unused-return-value): the finalizer's from here on
+  const napi_status status = napi_wrap(
+      env, buffer, known.get(), [](napi_env, void* owned, void*) { delete static_cast<Share*>(owned); }, nullptr,
+      nullptr);
+  if (status != napi_ok) throw Napi::Error::New(env);
+  known.release();  // NOLINT(bugprone-unused-return-value): the same
+  buffer.TypeTag(&kShareTag);
+  return buffer;
+}
+
+std::shared_ptr<void> OwnerOf(Napi::ArrayBuffer buffer) {
+  if (wire::BlockRef block = ReceivedBuffers::BlockOf(buffer)) {
+    return std::make_shared<wire::BlockRef>(std::move(block));
+  }
+  const Share* share = ShareOf(buffer);
+  return share == nullptr ? nullptr : **share;
+}
+
+void LetGo(Napi::ArrayBuffer buffer) {
+  const Share* share = ShareOf(buffer);
+  if (share == nullptr) return;
+  if (!buffer.IsDetached()) buffer.Detach();
+  (*share)->reset();
+}
+
+}  // namespace aiges
