@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loan_wrap.h"
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -23,6 +25,24 @@ struct Loan {
   std::shared_ptr<void> owner;
   std::uint32_t lender = 0;  // number of the thread
   Gauge gauge{counters().loans};
+};
+
+// Bytes that this thread has borrowed. Shared, because the last owner of a loan may be an engine's thread.
+using Account = std::shared_ptr<std::atomic<std::size_t>>;
+
+Account& AccountOfThread() {
+  thread_local Account account = std::make_shared<std::atomic<std::size_t>>(0);
+  return account;
+}
+
+struct BorrowedLoan {
+  explicit BorrowedLoan(Loan l) : loan(std::move(l)) { *account += loan.size; }
+  ~BorrowedLoan() { *account -= loan.size; }
+  BorrowedLoan(const BorrowedLoan&) = delete;
+  BorrowedLoan& operator=(const BorrowedLoan&) = delete;
+
+  const Loan loan;
+  const Account account = AccountOfThread();
 };
 
 // What has been lent and not been borrowed yet. One per process: lender and borrower are different environments.
@@ -106,13 +126,20 @@ Napi::Value Borrow(const Napi::CallbackInfo& info) {
   const std::size_t size = loan->size;
   // NULL with a length ends the process; an ordinary buffer does for nothing.
   if (size == 0) return Napi::ArrayBuffer::New(env, 0);
-  return ShareMemory(env, data, size, std::make_shared<Loan>(*std::move(loan)));
+  return ShareMemory(env, data, size, std::make_shared<BorrowedLoan>(*std::move(loan)));
 }
 
-// giveBack(buffer)
-void GiveBack(const Napi::CallbackInfo& info) {
+// borrowedBytes()
+Napi::Value BorrowedBytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(AccountOfThread()->load()));
+}
+
+// letGo(buffer)
+void LetGoOf(const Napi::CallbackInfo& info) {
   if (!info[0].IsArrayBuffer()) throw Napi::TypeError::New(info.Env(), "expected an ArrayBuffer for buffer");
-  LetGo(info[0].As<Napi::ArrayBuffer>());
+  auto buffer = info[0].As<Napi::ArrayBuffer>();
+  LetGo(buffer);
+  if (!buffer.IsDetached()) buffer.Detach();
 }
 
 // reclaimAll(thread)
@@ -128,7 +155,8 @@ Napi::Value Reclaim(const Napi::CallbackInfo& info) {
 void ExportLoans(Napi::Env env, Napi::Object exports) {
   exports.Set("lend", Napi::Function::New<Lend>(env, "lend"));
   exports.Set("borrow", Napi::Function::New<Borrow>(env, "borrow"));
-  exports.Set("giveBack", Napi::Function::New<GiveBack>(env, "giveBack"));
+  exports.Set("borrowedBytes", Napi::Function::New<BorrowedBytes>(env, "borrowedBytes"));
+  exports.Set("letGo", Napi::Function::New<LetGoOf>(env, "letGo"));
   exports.Set("reclaimAll", Napi::Function::New<ReclaimAll>(env, "reclaimAll"));
   exports.Set("reclaim", Napi::Function::New<Reclaim>(env, "reclaim"));
 }

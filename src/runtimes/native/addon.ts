@@ -159,8 +159,13 @@ export interface Addon {
   lend(data: Uint8Array, thread: number): number | null;
   /** Opens a loan, once, in the environment that calls. Collecting the buffer ends the loan. */
   borrow(id: number): ArrayBuffer;
-  /** Empties a buffer that `borrow` gave and ends its loan. Idempotent. */
-  giveBack(buffer: ArrayBuffer): void;
+  /** Bytes that this thread has borrowed, in buffers that have not been collected or let go of. */
+  borrowedBytes(): number;
+  /**
+   * Empties a buffer now, instead of at a garbage collection: ends its loan if `borrow` gave it, frees its memory if that
+   * was its own. Idempotent.
+   */
+  letGo(buffer: ArrayBuffer): void;
   /** Ends a loan that nobody has borrowed; false when somebody has. */
   reclaim(id: number): boolean;
   /** Ends every loan of a thread that nobody has borrowed. */

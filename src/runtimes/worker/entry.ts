@@ -7,6 +7,7 @@ import type { Frame } from '../../core/frame.js';
 import { Driver, type DriverCall } from '../../sdk/driver.js';
 import type { DriverStream } from '../../sdk/driver-stream.js';
 import { loadAddon } from '../native/addon.js';
+import { Collector } from './collector.js';
 import { createEngineOpener } from './engine-opener.js';
 import { isWhole, post, postError, readError } from './posting.js';
 import {
@@ -25,6 +26,7 @@ class Thread {
   readonly #driver: Driver;
   readonly #calls = new Map<number, AbortController>();
   readonly #streams = new Map<number, OpenStream>();
+  readonly #collector = new Collector(() => loadAddon().borrowedBytes());
 
   constructor(port: MessagePort, driver: Driver) {
     this.#port = port;
@@ -51,7 +53,7 @@ class Thread {
   async #answer(message: Exclude<ToThread, { type: 'abort' | 'taken' }>): Promise<readonly Frame[]> {
     switch (message.type) {
       case 'once':
-        return await this.#once(message.id, message.call, this.#open(message.frames));
+        return await this.#once(message.id, message.call, message.frames);
       case 'open': {
         const abort = new AbortController();
         const stream = this.#driver.open(callOf(message.call, abort.signal));
@@ -61,7 +63,7 @@ class Thread {
         return [];
       }
       case 'write':
-        await this.#streams.get(message.stream)?.stream.write(this.#open(message.frames), message.last);
+        await this.#streams.get(message.stream)?.stream.write(await this.#open(message.frames), message.last);
         return [];
       case 'close': {
         const open = this.#streams.get(message.stream);
@@ -72,7 +74,7 @@ class Thread {
         return [];
       }
       case 'load':
-        await this.#driver.loadResource(message.resource, this.#open(message.frames));
+        await this.#driver.loadResource(message.resource, await this.#open(message.frames));
         return [];
       case 'unload':
         await this.#driver.unloadResource(message.resource);
@@ -83,11 +85,11 @@ class Thread {
     }
   }
 
-  async #once(id: number, call: PostedCall, frames: readonly Frame[]): Promise<readonly Frame[]> {
+  async #once(id: number, call: PostedCall, frames: readonly PostedFrame[]): Promise<readonly Frame[]> {
     const abort = new AbortController();
     this.#calls.set(id, abort);
     try {
-      return await this.#driver.once(callOf(call, abort.signal), frames);
+      return await this.#driver.once(callOf(call, abort.signal), await this.#open(frames));
     } finally {
       this.#calls.delete(id);
     }
@@ -109,12 +111,17 @@ class Thread {
     this.#send({ type: 'end', stream: id, error: error === null ? null : postError(error) });
   }
 
-  #open(frames: readonly PostedFrame[]): Frame[] {
-    return frames.map((frame) => {
+  async #open(frames: readonly PostedFrame[]): Promise<Frame[]> {
+    let bytes = 0;
+    const opened = frames.map((frame) => {
       const { data } = frame;
       if (data instanceof Uint8Array) return { ...frame, data };
-      return { ...frame, data: new Uint8Array(loadAddon().borrow(data.loan)) };
+      const buffer = loadAddon().borrow(data.loan);
+      bytes += buffer.byteLength;
+      return { ...frame, data: new Uint8Array(buffer) };
     });
+    await this.#collector.borrowed(bytes);
+    return opened;
   }
 
   #post(frames: readonly Frame[], message: (posted: readonly PostedFrame[], copied: number) => FromThread): void {

@@ -7,7 +7,7 @@ import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
 import { loadAddon } from '../native/addon.js';
 import type { EngineLimits } from './engine-opener.js';
-import { post, type Posting, postError } from './posting.js';
+import { handoverBytes, post, type Posting, postError } from './posting.js';
 import type { PostedCall, PostedFrame, ThreadInfo } from './protocol.js';
 import { WorkerSession } from './worker-session.js';
 import { type Asking, crashed, type Done, type ThreadOptions, WorkerThread } from './worker-thread.js';
@@ -345,18 +345,21 @@ export class WorkerRuntime implements PluginRuntime {
   #output(frames: readonly PostedFrame[], copied: number): Output {
     this.#copiedOut += copied;
     const addon = loadAddon();
-    const borrowed: ArrayBuffer[] = [];
+    const buffers: ArrayBuffer[] = [];
     return {
       frames: frames.map((frame) => {
         const { data } = frame;
-        // Transferred or copied: ordinary memory of this thread.
-        if (data instanceof Uint8Array) return { ...frame, data };
+        if (data instanceof Uint8Array) {
+          // It is the message's own: transferred, or copied on the way.
+          if (data.byteLength >= handoverBytes) buffers.push(data.buffer as ArrayBuffer);
+          return { ...frame, data };
+        }
         const buffer = addon.borrow(data.loan);
-        borrowed.push(buffer);
+        buffers.push(buffer);
         return { ...frame, data: new Uint8Array(buffer) };
       }),
       release: () => {
-        for (const buffer of borrowed.splice(0)) addon.giveBack(buffer);
+        for (const buffer of buffers.splice(0)) addon.letGo(buffer);
       },
     };
   }
