@@ -157,7 +157,7 @@ export class WorkerRuntime implements PluginRuntime {
     const failed = outcomes.find((outcome) => outcome.status === 'rejected' && !isCrash(outcome.reason));
     if (failed?.status !== 'rejected') return;
     this.#resources.delete(id);
-    await Promise.allSettled(threads.map((thread) => thread.ask({ type: 'unload', resource: id }).done));
+    await Promise.allSettled(threads.map((thread) => this.#unload(thread, id)));
     throw failed.reason;
   }
 
@@ -167,13 +167,15 @@ export class WorkerRuntime implements PluginRuntime {
   }
 
   async unloadResource(id: number): Promise<void> {
-    const outcomes = await Promise.allSettled(
-      [...this.#ready].map((thread) => thread.ask({ type: 'unload', resource: id }).done),
-    );
-    for (const outcome of outcomes) {
-      if (outcome.status === 'rejected' && !isCrash(outcome.reason)) throw outcome.reason;
-    }
+    const kept = this.#resources.get(id);
+    // First: a thread that gets ready meanwhile is not to have it.
     this.#resources.delete(id);
+    const outcomes = await Promise.allSettled([...this.#ready].map((thread) => this.#unload(thread, id)));
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled' || isCrash(outcome.reason)) continue;
+      if (kept !== undefined) this.#resources.set(id, kept);
+      throw outcome.reason;
+    }
   }
 
   async stop(): Promise<void> {
@@ -189,6 +191,30 @@ export class WorkerRuntime implements PluginRuntime {
   async #load(thread: WorkerThread, id: number, frames: readonly Frame[]): Promise<void> {
     const posting = this.#post(frames);
     await thread.ask({ type: 'load', resource: id, frames: posting.frames }, posting.loans).done;
+  }
+
+  async #unload(thread: WorkerThread, id: number): Promise<void> {
+    await thread.ask({ type: 'unload', resource: id }).done;
+  }
+
+  /** Lets a new thread have calls once it has what the others have, what changes meanwhile included. */
+  async #join(thread: WorkerThread): Promise<void> {
+    const has = new Map<number, readonly Frame[]>();
+    for (;;) {
+      const [stale] = [...has].find(([id, frames]) => this.#resources.get(id) !== frames) ?? [];
+      const [missing, frames] = [...this.#resources].find(([id]) => !has.has(id)) ?? [];
+      if (stale !== undefined) {
+        await this.#unload(thread, stale);
+        has.delete(stale);
+      } else if (missing !== undefined && frames !== undefined) {
+        await this.#load(thread, missing, frames);
+        has.set(missing, frames);
+      } else {
+        // In the same turn as the look at what there is.
+        if (!this.#stopped) this.#take(thread);
+        return;
+      }
+    }
   }
 
   /** Ends one thread in order; gives what its wrapper said against it. */
@@ -252,7 +278,7 @@ export class WorkerRuntime implements PluginRuntime {
     const thread = this.#spawn();
     try {
       await thread.info;
-      for (const [id, frames] of this.#resources) await this.#load(thread, id, frames);
+      await this.#join(thread);
     } catch (error) {
       const { message } = AigesError.from(error);
       if (this.#stopped) return;
@@ -264,7 +290,6 @@ export class WorkerRuntime implements PluginRuntime {
       return;
     }
     if (this.#stopped) void thread.kill(crashed('the plugin is being stopped'));
-    else this.#take(thread);
   }
 
   /** Endless native code keeps a thread from exiting. Nothing can be done about it but to say so. */

@@ -10,6 +10,7 @@ import { loadAddon } from '../../../../src/runtimes/native/addon.js';
 import { createWorkerRuntime, type WorkerOptions } from '../../../../src/runtimes/worker/index.js';
 import type { WorkerRuntime } from '../../../../src/runtimes/worker/worker-runtime.js';
 import { textFrame } from '../../../fixtures/fake-runtime.js';
+import { FileGate } from '../../../fixtures/file-gate.js';
 
 const path = new URL('../../../fixtures/wrappers/scripted.ts', import.meta.url).pathname;
 const entry = new URL('../../../../dist/runtimes/worker/entry.js', import.meta.url);
@@ -356,5 +357,29 @@ describe('a stream', () => {
     await session.close();
     await session.close();
     expect(await run({ runtime } as Started, 'echo', textFrame('text', 'still there'))).toBe('still there');
+  });
+});
+
+describe('a thread that is replaced while resources change', () => {
+  const keeper = new URL('../../../fixtures/wrappers/keeper.ts', import.meta.url).pathname;
+
+  it('has what the plugin has when it is ready', async () => {
+    const gate = new FileGate();
+    gate.open();
+    const started = await start({ path: keeper });
+    const { runtime } = started;
+    for (const id of [1, 2]) await runtime.loadResource(id, [textFrame('patch', gate.file)]);
+    expect(await run(started, 'list')).toBe('1,2');
+
+    gate.close();
+    expect((await failure(run(started, 'exit'))).code).toBe(10109);
+    await gate.entered();
+    await runtime.unloadResource(1);
+    await runtime.unloadResource(2);
+    await runtime.loadResource(2, [textFrame('patch', gate.file)]);
+    await runtime.loadResource(3, [textFrame('patch', gate.file)]);
+    gate.open();
+    expect(await run(started, 'list')).toBe('2,3');
+    gate.remove();
   });
 });
