@@ -245,6 +245,7 @@ Napi::Value ReadStats(const Napi::CallbackInfo& info) {
   set("calls", s.calls);
   set("bytesHeld", s.bytes_held);
   set("bytesQueued", s.bytes_queued);
+  set("headerBytes", s.header_bytes);
   set("tokens", s.tokens);
   set("connectionsAccepted", s.connections_accepted);
   set("connectionsRefused", s.connections_refused);

@@ -53,7 +53,10 @@ Connection::Connection(IoServices& io, UniqueFd socket, std::shared_ptr<const Co
   ++io_.stats().connections;
 }
 
-Connection::~Connection() { --io_.stats().connections; }
+Connection::~Connection() {
+  io_.stats().header_bytes -= static_cast<std::int64_t>(headers_);
+  --io_.stats().connections;
+}
 
 bool Connection::Start() {
   nghttp2_session* session = nullptr;

@@ -145,6 +145,7 @@ class Connection final : public Pollable {
   std::size_t queued_ = 0;       // outgoing bytes
   std::size_t held_ = 0;         // delivered to the consumer and not consumed
   std::size_t incomplete_ = 0;   // received of messages and calls that the consumer does not know yet
+  std::size_t headers_ = 0;      // of header lists of open calls, as HTTP/2 counts them
   std::size_t window_debt_ = 0;  // received, and the connection's window not given back
   bool starved_ = false;         // some stream's window was not given back because of the connection
 

@@ -109,10 +109,17 @@ int Connection::OnHeader(const ng::Frame& frame, std::string_view name, std::str
   Call* call = Find(frame);
   // What a client sends after its messages means nothing in gRPC.
   if (call == nullptr || frame.headers.category != ng::kRequestCategory) return 0;
-  call->header_bytes += name.size() + value.size() + kFieldOverhead;
+  const std::size_t size = name.size() + value.size() + kFieldOverhead;
+  call->header_bytes += size;
   ++call->header_fields;
   if (call->header_bytes > options_.max_header_bytes || call->header_fields > options_.max_header_fields) return 0;
-  call->ChargeHeaders(name.size() + value.size());
+  if (headers_ + size > options_.header_allowance()) {
+    call->crowded_out = true;
+    return 0;
+  }
+  headers_ += size;
+  call->header_share += size;
+  io_.stats().header_bytes += static_cast<std::int64_t>(size);
 
   CallStart& start = *call->start;
   if (name == ":path") {
@@ -231,6 +238,8 @@ int Connection::OnStreamClose(std::int32_t stream) {
   Call* call = Find(stream);
   if (call == nullptr) return 0;
   Detach(*call, call->reset_by_client ? CancelReason::kClientReset : CancelReason::kBadInput);
+  headers_ -= call->header_share;
+  io_.stats().header_bytes -= static_cast<std::int64_t>(call->header_share);
   ng_.session_set_stream_user_data(session_.get(), stream, nullptr);
   calls_.erase(stream);
   if (calls_.empty()) {
@@ -298,6 +307,11 @@ void Connection::OnRequest(Call& call) {
                   "received header list larger than max (" + std::to_string(call.header_bytes) + " bytes in " +
                       std::to_string(call.header_fields) + " fields vs. " + std::to_string(options_.max_header_bytes) +
                       " in " + std::to_string(options_.max_header_fields) + ")");
+  }
+  if (call.crowded_out) {
+    return Refuse(call, "200", GrpcCode::kResourceExhausted,
+                  "the open calls of this connection hold " + std::to_string(headers_) + " bytes of headers, and " +
+                      std::to_string(options_.header_allowance()) + " are allowed; use another connection");
   }
   if (call.verb != "POST") {
     return Refuse(call, "405", GrpcCode::kInternal, "the method of a gRPC request is POST, not " + call.verb);
@@ -479,7 +493,6 @@ void Connection::EmitMessage(Call& call, Message message) {
 void Connection::Recount(Call& call) {
   std::size_t now = call.ended ? 0 : call.reader.received();
   if (!call.announced && !call.ended) {
-    now += call.header_charge();
     for (const Message& message : call.waiting) now += message.size;
   }
   // Unsigned, and right all the same.

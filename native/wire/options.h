@@ -13,9 +13,13 @@
 //     something are not read. If most of it is in incomplete messages, which only their clients can bring to an end,
 //     one connection after the other is read nevertheless until its message is complete. One that needs longer than
 //     `memory_stall` for that is closed (ENHANCE_YOUR_CALM).
+// Header lists are not part of it: a call that lasts would keep its share for ever, and cheap calls of one client would
+// stop the others. Each connection has an allowance of its own for those of its open calls (`header_allowance`), and
+// calls beyond it are refused.
 // A message's block is allocated when its length is known. Until its bytes arrive it costs address space only.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +57,8 @@ struct Options {
   // Of a request's header list, counted as HTTP/2 does (32 bytes per field on top). Beyond them RESOURCE_EXHAUSTED.
   std::uint32_t max_header_bytes = 64u << 10;
   std::size_t max_header_fields = 256;
+  // What the calls of a connection may have on average, when all streams are in use; see header_allowance().
+  std::size_t header_bytes_per_stream = 4u << 10;
 
   // Zero switches a limit in time off, except for the first two.
   Milliseconds handshake_timeout{10'000};      // until the client's preface and SETTINGS are there
@@ -75,6 +81,11 @@ struct Options {
 
   // The metadata "user-agent" and the like are the client's; this server does not name itself.
   std::string thread_name = "aiges-wire";  // the first 15 characters count
+
+  // Of all header lists of one connection's open calls, counted like max_header_bytes. Beyond it RESOURCE_EXHAUSTED.
+  std::size_t header_allowance() const {
+    return std::max<std::size_t>(max_header_bytes, header_bytes_per_stream * max_streams);
+  }
 };
 
 struct ListenOptions {

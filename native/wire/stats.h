@@ -15,6 +15,7 @@ struct Stats {
   Number calls{0};         // that the consumer knows and that have not ended
   Number bytes_held{0};    // in blocks of received messages, complete or not
   Number bytes_queued{0};  // of outgoing messages that are not written yet
+  Number header_bytes{0};  // of header lists of open calls
   Number tokens{0};        // submitted, and their kReleased not yet taken
 
   // since the server began

@@ -41,6 +41,8 @@ export interface WireStats {
   readonly bytesHeld: number;
   /** Of messages that are not written yet. */
   readonly bytesQueued: number;
+  /** Of header lists of open calls. */
+  readonly headerBytes: number;
   /** Lent memory that is not released yet. */
   readonly tokens: number;
   // Since the server began.

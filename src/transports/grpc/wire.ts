@@ -163,7 +163,8 @@ class Wire implements WireServer, Surroundings {
     };
     if (method === undefined) return;
     if (method.streaming) {
-      const stream = new WireStream(beginning, this);
+      // A copy: a call that lasts would keep the bytes of all others that came with it.
+      const stream = new WireStream({ ...beginning, fields: Buffer.from(metadata) }, this);
       this.#calls.set(id, stream);
       this.#input(stream, batch, at);
       void stream.run(method.handler);

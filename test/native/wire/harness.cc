@@ -115,6 +115,7 @@ EchoServer::~EchoServer() {
   EXPECT_EQ(stats.connections, 0);
   EXPECT_EQ(stats.bytes_held, 0);
   EXPECT_EQ(stats.bytes_queued, 0);
+  EXPECT_EQ(stats.header_bytes, 0);
 }
 
 bool EchoServer::Alive() {
