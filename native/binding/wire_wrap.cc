@@ -242,6 +242,7 @@ Napi::Value ReadStats(const Napi::CallbackInfo& info) {
     object.Set(name, static_cast<double>(number.load()));
   };
   set("connections", s.connections);
+  set("connectionsPaused", s.connections_paused);
   set("calls", s.calls);
   set("bytesHeld", s.bytes_held);
   set("bytesQueued", s.bytes_queued);

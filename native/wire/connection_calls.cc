@@ -434,20 +434,26 @@ void Connection::OnEndOfInput(Call& call) {
 
 // The consumer gets to know the call, unless its answer would only add to what the client does not read.
 void Connection::Announce(Call& call) {
-  if (queued_ < options_.connection_memory) return EmitStart(call);
+  if (!MustWait()) return EmitStart(call);
   if (call.unsettled) Settle(call);
   call.parked = true;
   parked_.push_back(&call);
   ++io_.stats().calls_parked;
 }
 
+// Whether the client has to read first.
+bool Connection::MustWait() const {
+  return queued_ >= options_.connection_memory || (queued_ > 0 && io_.ledger()->Full());
+}
+
 void Connection::Unpark() {
-  while (!parked_.empty() && queued_ < options_.connection_memory) {
+  while (!parked_.empty() && !MustWait()) {
     Call& call = *parked_.front();
     parked_.pop_front();
     call.parked = false;
     EmitStart(call);
   }
+  if (!parked_.empty() && queued_ < options_.connection_memory) io_.AwaitMemory(*this);
 }
 
 void Connection::EmitStart(Call& call) {
@@ -495,9 +501,7 @@ void Connection::Recount(Call& call) {
   if (!call.announced && !call.ended) {
     for (const Message& message : call.waiting) now += message.size;
   }
-  // Unsigned, and right all the same.
-  incomplete_ += now - call.counted;
-  io_.ledger()->incomplete += now - call.counted;
+  incomplete_ += now - call.counted;  // unsigned, and right all the same
   call.counted = now;
 }
 

@@ -10,9 +10,11 @@
 //     `connection_window`, as long as some of it is not in incomplete messages. Calls that arrive while so much of its
 //     output is unread wait: the consumer does not see them before the client has read.
 //   - Beyond `total_memory`, received and outgoing bytes of all connections together, sockets of connections that hold
-//     something are not read. If most of it is in incomplete messages, which only their clients can bring to an end,
-//     one connection after the other is read nevertheless until its message is complete. One that needs longer than
-//     `memory_stall` for that is closed (ENHANCE_YOUR_CALM).
+//     received bytes are not read, and calls of connections that have answers to read wait. A connection that holds
+//     nothing received is read nevertheless: what it says may be that it has room for more of its answers. If more than
+//     half of the memory is in incomplete messages and unread answers, which only clients can bring to an end, one of
+//     the connections that wait is read all the same: until its messages are complete and its answers read, at most for
+//     `memory_stall`. If a message is incomplete even then, it is closed (ENHANCE_YOUR_CALM).
 // Header lists are not part of it: a call that lasts would keep its share for ever, and cheap calls of one client would
 // stop the others. Each connection has an allowance of its own for those of its open calls (`header_allowance`), and
 // calls beyond it are refused.

@@ -12,6 +12,7 @@ struct Stats {
 
   // live
   Number connections{0};
+  Number connections_paused{0};  // not read, because of total_memory
   Number calls{0};         // that the consumer knows and that have not ended
   Number bytes_held{0};    // in blocks of received messages, complete or not
   Number bytes_queued{0};  // of outgoing messages that are not written yet

@@ -36,6 +36,8 @@ export interface WireOptions {
 export interface WireStats {
   // Live.
   readonly connections: number;
+  /** Not read, because there is no memory. */
+  readonly connectionsPaused: number;
   readonly calls: number;
   /** In blocks of received messages. */
   readonly bytesHeld: number;
