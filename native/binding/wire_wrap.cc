@@ -263,6 +263,7 @@ Napi::Value ReadStats(const Napi::CallbackInfo& info) {
   set("connectionsAbused", s.connections_abused);
   set("memoryPauses", s.memory_pauses);
   set("callsParked", s.calls_parked);
+  set("metadataUnsendable", s.metadata_unsendable);
   return object;
 }
 

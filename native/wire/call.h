@@ -70,6 +70,8 @@ class Call {
 
   // What it gets.
   bool answered = false;          // the response's header fields are submitted
+  bool head_sent = false;         // and on their way
+  bool unsendable = false;        // they, or the trailers, are too long: the client is told so instead
   bool ended = false;             // status and trailers are known, or the stream is reset
   bool reset = false;             // an RST_STREAM of ours is under way
   bool reading_deferred = false;  // nghttp2 waits to be told that there is more to send

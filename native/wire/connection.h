@@ -83,6 +83,7 @@ class Connection final : public Pollable {
   int OnFrame(const ng::Frame& frame);
   int OnData(std::int32_t stream, std::span<const std::byte> data);
   int OnFrameSent(const ng::Frame& frame);
+  int OnFrameNotSent(const ng::Frame& frame, int error);
   int OnStreamClose(std::int32_t stream);
   ssize_t ReadReply(std::int32_t stream, std::size_t most, std::uint32_t& flags);
   int SendReply(std::int32_t stream, std::span<const std::byte> frame_header, std::size_t length);
@@ -108,6 +109,7 @@ class Connection final : public Pollable {
   void Detach(Call& call, std::optional<CancelReason> reason);
   void DetachAll(CancelReason reason);
   void Push(Call& call, CallId id, OutgoingMessage message);
+  void Unsendable(Call& call);
   void Oversized(Call& call, OutgoingMessage message);
   void SubmitHeaders(Call& call);
   void SubmitTrailersOnly(Call& call);

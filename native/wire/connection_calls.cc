@@ -222,6 +222,7 @@ int Connection::OnFrameSent(const ng::Frame& frame) {
     case ng::kHeaders: {
       progress_since_ping_ = true;
       Call* call = Find(frame);
+      if (call != nullptr) call->head_sent = true;
       // The answer is out, and the client need not send the rest of its request (RFC 9113, 8.1).
       if (call != nullptr && IsLast(frame.hd) && !call->input_ended && !call->reset) {
         call->reset = true;
@@ -230,6 +231,20 @@ int Connection::OnFrameSent(const ng::Frame& frame) {
       break;
     }
     default: break;
+  }
+  return 0;
+}
+
+// A client must not wait for what never comes.
+int Connection::OnFrameNotSent(const ng::Frame& frame, int error) {
+  Call* call = frame.hd.type == ng::kHeaders ? Find(frame) : nullptr;
+  if (call == nullptr || call->reset || state_ != State::kOpen) return 0;
+  if (error == ng::kErrorFrameSize && !call->unsendable) {
+    Unsendable(*call);
+  } else {
+    Detach(*call, CancelReason::kBadInput);
+    call->reset = true;
+    ng_.submit_rst_stream(session_.get(), ng::kNoFlags, call->stream, ng::kInternalError);
   }
   return 0;
 }
@@ -594,6 +609,22 @@ void Connection::Push(Call& call, CallId id, OutgoingMessage message) {
     SubmitHeaders(call);
   }
   io_.MarkDirty(*this);
+}
+
+// The header block that should go out is longer than nghttp2 sends. The client gets a status that says so in its place.
+void Connection::Unsendable(Call& call) {
+  ++io_.stats().metadata_unsendable;
+  call.unsendable = true;
+  Detach(call, CancelReason::kBadInput);
+  call.status = {static_cast<std::uint32_t>(GrpcCode::kResourceExhausted),
+                 std::string("the server's ") + (call.head_sent ? "trailing" : "initial") +
+                     " metadata is longer than an HTTP/2 header block may be (64 KiB)"};
+  call.trailers = {};
+  if (call.head_sent) {
+    SubmitTrailers(call);
+  } else {
+    SubmitTrailersOnly(call);
+  }
 }
 
 void Connection::Oversized(Call& call, OutgoingMessage message) {

@@ -34,6 +34,7 @@ struct Stats {
   Number goaways_sent{0};
   Number connections_abused{0};  // closed with ENHANCE_YOUR_CALM
   Number memory_pauses{0};       // a connection was not read because of total_memory
+  Number metadata_unsendable{0};  // a call's initial or trailing metadata was longer than a header block may be
   Number calls_parked{0};        // a call had to wait because its connection does not read its answers
 };
 

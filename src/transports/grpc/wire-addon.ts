@@ -63,6 +63,7 @@ export interface WireStats {
   readonly connectionsAbused: number;
   readonly memoryPauses: number;
   readonly callsParked: number;
+  readonly metadataUnsendable: number;
 }
 
 /**

@@ -122,6 +122,32 @@ describe('metadata that is not allowed', () => {
   });
 });
 
+describe('metadata of more than 64 KiB', () => {
+  const metadata = new Map([['large', ['x'.repeat(100_000)]]]);
+
+  it('at the beginning ends a call with RESOURCE_EXHAUSTED', async () => {
+    server.unary(path, (call) => {
+      call.sendMetadata(metadata);
+      return Promise.resolve({ chunks: [Buffer.alloc(large)] });
+    });
+    const { status, message } = await (await connect()).call(path, framed(Buffer.alloc(0)));
+    expect({ status, message }).toEqual({
+      status: GrpcStatus.resourceExhausted,
+      message: "the server's initial metadata is longer than an HTTP/2 header block may be (64 KiB)",
+    });
+  });
+
+  it('at the end does so after the messages', async () => {
+    server.unary(path, (call) => {
+      call.setTrailers(metadata);
+      return Promise.resolve({ chunks: [Buffer.from('answer')] });
+    });
+    const { status, body } = await (await connect()).call(path, framed(Buffer.alloc(0)));
+    expect({ status, body }).toEqual({ status: GrpcStatus.resourceExhausted, body: framed(Buffer.from('answer')) });
+    expect(server.stats()?.metadataUnsendable).toBe(1);
+  });
+});
+
 describe('what a handler sees of a call', () => {
   async function seen(headers = {}): Promise<GrpcCall> {
     const call = gate<GrpcCall>();
