@@ -67,7 +67,7 @@ class Connection final : public Pollable {
   bool has_parked_calls() const { return !parked_.empty(); }
 
   // For the thread.
-  bool dirty = false;            // to be flushed in this round
+  bool dirty = false;             // to be flushed in this round
   bool waits_for_memory = false;  // is told when there is some
 
  private:
