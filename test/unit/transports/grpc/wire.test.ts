@@ -3,11 +3,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type GrpcCall,
   GrpcError,
+  type GrpcServer,
   GrpcStatus,
   type Message,
   type Reply,
 } from '../../../../src/transports/grpc/server.js';
-import type { WireServer, WireServerOptions } from '../../../../src/transports/grpc/wire.js';
+import type { WireServerOptions } from '../../../../src/transports/grpc/wire.js';
 import { gate } from '../../../fixtures/fake-runtime.js';
 import { wireServer } from '../../../fixtures/grpc-servers.js';
 import { framed, Http2Client, readAll } from '../../../fixtures/http2-client.js';
@@ -15,7 +16,7 @@ import { framed, Http2Client, readAll } from '../../../fixtures/http2-client.js'
 const path = '/a.B/c';
 const large = 1 << 20;
 
-let server: WireServer;
+let server: GrpcServer;
 const clients: Http2Client[] = [];
 
 beforeEach(() => {
