@@ -17,6 +17,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -104,15 +105,16 @@ std::string Pattern(std::size_t size) {
 struct Expected {
   std::string data;
   std::string status = "0";
+  int kind = 0;
 };
 
 Expected ExpectedOf(const Plan& plan, bool unary, const std::vector<std::string>& messages) {
   Expected expected;
   switch (plan.kind) {
-    case Plan::Kind::kError: return {"", std::to_string(kErrorCode)};
-    case Plan::Kind::kEarly: return {"", "0"};
+    case Plan::Kind::kError: return {.data = "", .status = std::to_string(kErrorCode)};
+    case Plan::Kind::kEarly: return {};
     case Plan::Kind::kTooLong:
-    case Plan::Kind::kLongMetadata: return {"", "8"};
+    case Plan::Kind::kLongMetadata: return {.data = "", .status = "8"};
     case Plan::Kind::kSeveral:
       if (unary) break;
       for (std::size_t i = 0; i < kSeveralMessages; ++i) expected.data += Prefixed(Pattern(i * 5'000));
@@ -447,11 +449,16 @@ class Talker {
   // Says the next thing, perhaps only a part of it.
   void Step() {
     if (!HasMore()) return;
-    const std::size_t chosen = random_.Below(static_cast<std::uint32_t>(units_.size()));
+    std::size_t chosen = random_.Below(static_cast<std::uint32_t>(units_.size()));
+    // Streams begin in their order.
+    for (std::size_t i = 0; i < chosen && !opened_.contains(units_[chosen].front().front().stream); ++i) {
+      if (!opened_.contains(units_[i].front().front().stream)) chosen = i;
+    }
     std::vector<std::vector<Draft>>& conversation = units_[chosen];
     std::vector<Draft> unit = std::move(conversation.front());
     conversation.erase(conversation.begin());
     if (conversation.empty()) units_.erase(units_.begin() + static_cast<std::ptrdiff_t>(chosen));
+    if (unit.front().type == 1) opened_.insert(unit.front().stream);
     std::string bytes;
     for (Draft& draft : unit) bytes += Serialize(std::move(draft));
     while (!bytes.empty()) {
@@ -470,17 +477,32 @@ class Talker {
   void Read() { client_.ReadFor(milliseconds(0)); }
 
   void GiveWindow(std::uint32_t size) {
-    if (size == 0) return;
+    if (size == 0 || !slow_) return;
     client_.SendWindow(0, size);
-    for (const auto& [stream, expected] : expected_) client_.SendWindow(stream, size);
+    for (const std::uint32_t stream : opened_) client_.SendWindow(stream, size);
   }
 
   // Of a calm conversation, when everything has been said and enough window given.
   bool Answered() {
     Read();
-    Check(!client_.closed(), "the connection has ended");
+    if (client_.closed()) {
+      Fail("the connection has ended" +
+           (client_.goaways().empty() ? "" : ", error " + std::to_string(client_.goaways().back().code)));
+    }
     return std::all_of(expected_.begin(), expected_.end(),
                        [&](const auto& entry) { return client_.answer(entry.first).over(); });
+  }
+  // For whoever looks into a round: what has not been answered.
+  std::string Unanswered() {
+    std::string text;
+    for (const auto& [stream, expected] : expected_) {
+      const Answer& answer = client_.answer(stream);
+      if (answer.over()) continue;
+      if (text.empty()) text = slow_ ? "slow " : "fast ";
+      text += "stream " + std::to_string(stream) + " (plan kind " + std::to_string(expected.kind) +
+              "): " + std::to_string(answer.data.size()) + " of " + std::to_string(expected.data.size()) + " bytes; ";
+    }
+    return text;
   }
   void CheckAnswers() {
     for (const auto& [stream, expected] : expected_) {
@@ -546,9 +568,11 @@ class Talker {
       units.push_back(
           {{4, 0, 0, SettingsPayload({{static_cast<std::uint16_t>(random_.Below(10)), random_.Below(200'000)}})}});
     }
-    if (damage_ == 0) expected_[stream] = ExpectedOf(Plan(number), unary, messages);
+    if (damage_ == 0) {
+      expected_[stream] = ExpectedOf(Plan(number), unary, messages);
+      expected_[stream].kind = static_cast<int>(number % 8);
+    }
     units_.push_back(std::move(units));
-    if (damage_ > 0) expected_[stream];
   }
 
   std::vector<Draft> HeaderFrames(std::uint32_t stream, std::string block, bool end_stream) {
@@ -607,6 +631,7 @@ class Talker {
   Client client_;
   std::vector<std::vector<std::vector<Draft>>> units_;  // what is left to say, by call
   std::map<std::uint32_t, Expected> expected_;
+  std::set<std::uint32_t> opened_;
 };
 
 // ---- A round ----------------------------------------------------------------------------------------------------
@@ -669,7 +694,15 @@ void Round(const Nghttp2& api, std::uint64_t seed) {
   const auto patient_until = std::chrono::steady_clock::now() + kPatience;
   const auto until = [&](const char* what, const auto& holds) {
     while (!holds()) {
-      Check(std::chrono::steady_clock::now() < patient_until, std::string("this does not happen: ") + what);
+      if (std::chrono::steady_clock::now() > patient_until) {
+        for (auto& talker : talkers) std::fprintf(stderr, "%s\n", talker->Unanswered().c_str());
+        const Stats& stats = handlers.server().stats();
+        std::fprintf(stderr, "connections %lld, calls %lld of %lld, held %lld, queued %lld, tokens %lld\n",
+                     static_cast<long long>(stats.connections), static_cast<long long>(stats.calls),
+                     static_cast<long long>(stats.calls_started), static_cast<long long>(stats.bytes_held),
+                     static_cast<long long>(stats.bytes_queued), static_cast<long long>(stats.tokens));
+        Fail(std::string("this does not happen: ") + what);
+      }
       handlers.Turn();
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
@@ -712,7 +745,7 @@ int Main(int argc, char** argv) {
     once = once || name == "--seed";
   }
   const auto api = Nghttp2::FromLibrary("libnghttp2.so.14");
-  Check(api.ok(), api.status().text);
+  if (!api.ok()) Fail(api.status().text);
   if (__sanitizer_set_death_callback != nullptr) {
     __sanitizer_set_death_callback(TellSeed);
   } else {
