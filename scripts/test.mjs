@@ -75,6 +75,8 @@ function native(variant, sanitize) {
       failed: failures,
     }));
   }
+  if (nghttp2 && variant === 'asan')
+    check('random conversations with native/wire', join(dir, 'wire_fuzz'), ['--seconds', '60']);
 }
 
 /**
