@@ -84,6 +84,8 @@ function native(variant, sanitize) {
       ),
     }));
   }
+  if (nghttp2 && variant === 'asan')
+    check('random conversations with native/wire', join(dir, 'wire_fuzz'), ['--seconds', '60']);
 }
 
 /**

@@ -79,6 +79,7 @@ export function createHost(config: Config, options: HostOptions): Host {
           ...config.metrics,
           services: () => served.map(({ service: { name, load, sessions } }) => ({ name, ...load, sessions })),
           counters: options.loadRuntime === undefined ? counters : null,
+          grpc: () => grpc.stats(),
         });
   const load =
     options.loadRuntime ??

@@ -242,9 +242,11 @@ Napi::Value ReadStats(const Napi::CallbackInfo& info) {
     object.Set(name, static_cast<double>(number.load()));
   };
   set("connections", s.connections);
+  set("connectionsPaused", s.connections_paused);
   set("calls", s.calls);
   set("bytesHeld", s.bytes_held);
   set("bytesQueued", s.bytes_queued);
+  set("headerBytes", s.header_bytes);
   set("tokens", s.tokens);
   set("connectionsAccepted", s.connections_accepted);
   set("connectionsRefused", s.connections_refused);
@@ -261,6 +263,7 @@ Napi::Value ReadStats(const Napi::CallbackInfo& info) {
   set("connectionsAbused", s.connections_abused);
   set("memoryPauses", s.memory_pauses);
   set("callsParked", s.calls_parked);
+  set("metadataUnsendable", s.metadata_unsendable);
   return object;
 }
 

@@ -28,17 +28,9 @@ struct Method {
 class Call {
  public:
   Call(Connection& owner, std::int32_t stream_id, std::shared_ptr<MemoryLedger> ledger, std::size_t max_receive_bytes)
-      : connection(owner), stream(stream_id), reader(ledger, max_receive_bytes), ledger_(std::move(ledger)) {}
-  ~Call() { ledger_->Drop(header_charge_); }
+      : connection(owner), stream(stream_id), reader(std::move(ledger), max_receive_bytes) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
-
-  // Header fields are memory that a client can make us hold, too.
-  void ChargeHeaders(std::size_t bytes) {
-    ledger_->Hold(bytes);
-    header_charge_ += bytes;
-  }
-  std::size_t header_charge() const { return header_charge_; }
 
   Connection& connection;
   const std::int32_t stream;
@@ -58,6 +50,8 @@ class Call {
   std::unique_ptr<CallStart> start = std::make_unique<CallStart>();
   std::size_t header_bytes = 0;
   std::size_t header_fields = 0;
+  std::size_t header_share = 0;  // of what the connection's allowance counts
+  bool crowded_out = false;      // the connection's other calls have used it up
 
   // What it sends.
   MessageReader reader;
@@ -76,6 +70,8 @@ class Call {
 
   // What it gets.
   bool answered = false;          // the response's header fields are submitted
+  bool head_sent = false;         // and on their way
+  bool unsendable = false;        // they, or the trailers, are too long: the client is told so instead
   bool ended = false;             // status and trailers are known, or the stream is reset
   bool reset = false;             // an RST_STREAM of ours is under way
   bool reading_deferred = false;  // nghttp2 waits to be told that there is more to send
@@ -90,10 +86,6 @@ class Call {
   std::size_t held = 0;
   std::size_t window_debt = 0;
   std::optional<Timer> deadline;
-
- private:
-  const std::shared_ptr<MemoryLedger> ledger_;
-  std::size_t header_charge_ = 0;
 };
 
 }  // namespace aiges::wire

@@ -54,7 +54,8 @@ struct OutgoingMessage {
 };
 
 // A batch. Commands for one call take effect in their order. In metadata, fields with reserved names (grpc-*, pseudo
-// headers, content-type, te), with names or values that HTTP/2 does not allow, are left out: check before.
+// headers, content-type, te), with names or values that HTTP/2 does not allow, are left out: check before. Metadata of
+// more than 64 KiB cannot be sent: the call ends with RESOURCE_EXHAUSTED in its place.
 class Commands {
  public:
   // The header fields ahead of the first message; without it they go out, empty, with that message.

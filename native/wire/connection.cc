@@ -53,7 +53,10 @@ Connection::Connection(IoServices& io, UniqueFd socket, std::shared_ptr<const Co
   ++io_.stats().connections;
 }
 
-Connection::~Connection() { --io_.stats().connections; }
+Connection::~Connection() {
+  io_.stats().header_bytes -= static_cast<std::int64_t>(headers_);
+  --io_.stats().connections;
+}
 
 bool Connection::Start() {
   nghttp2_session* session = nullptr;
@@ -76,6 +79,7 @@ bool Connection::Start() {
 }
 
 void Connection::Watch() {
+  if (state_ == State::kClosed) return;
   std::uint32_t events = 0;
   if (!paused_ && state_ != State::kClosing) events |= EPOLLIN;
   if (!writable_) events |= EPOLLOUT;
@@ -104,10 +108,9 @@ void Connection::OnReady(std::uint32_t events) {
 
 void Connection::Read() {
   for (int round = 0; round < kReadRounds && state_ == State::kOpen; ++round) {
-    if (!empty() && !io_.HasMemoryFor(*this)) {
-      paused_ = true;
-      ++io_.stats().memory_pauses;
-      Watch();
+    if (!innocent() && !io_.HasMemoryFor(*this)) {
+      io_.AwaitMemory(*this);
+      Pause(true);
       return;
     }
     const std::span<std::byte> buffer = io_.read_buffer();
@@ -168,9 +171,11 @@ void Connection::Discard() {
   }
 }
 
-void Connection::ResumeReading() {
-  if (state_ == State::kClosed || !paused_) return;
-  paused_ = false;
+void Connection::Pause(bool on) {
+  if (paused_ == on) return;
+  paused_ = on;
+  io_.stats().connections_paused += on ? 1 : -1;
+  if (on) ++io_.stats().memory_pauses;
   Watch();
 }
 
@@ -239,7 +244,7 @@ void Connection::Terminate(ng::ErrorCode code, std::string_view why, CancelReaso
 void Connection::Linger() {
   DetachAll(CancelReason::kDisconnected);
   state_ = State::kLingering;
-  paused_ = false;
+  Pause(false);
   linger_until_ = io_.now() + kLingerTime;
   shutdown(socket_.get(), SHUT_WR);
   Watch();
@@ -250,6 +255,7 @@ void Connection::Close(CancelReason reason) {
   if (state_ == State::kClosed) return;
   DetachAll(reason);
   state_ = State::kClosed;
+  Pause(false);
   timer_.Cancel();
   io_.Watch(socket_.get(), 0, nullptr);
   io_.Closed(*this);

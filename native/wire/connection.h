@@ -50,13 +50,25 @@ class Connection final : public Pollable {
   void Close(CancelReason reason);
   // The same, with a GOAWAY that says why.
   void Terminate(ng::ErrorCode code, std::string_view why, CancelReason reason);
-  void ResumeReading();
+  // It may be read again.
+  void Resume() {
+    if (state_ == State::kOpen) Pause(false);
+  }
 
-  // Of messages that are not complete: what only this client can bring to an end.
+  // Received and not complete: only this client can bring it to an end.
   std::size_t incomplete() const { return incomplete_; }
-  bool empty() const { return incomplete_ + held_ + queued_ == 0; }
+  // Of outgoing messages: only this client can bring them to an end, by reading and by saying so.
+  std::size_t unread() const { return queued_; }
+  // Of all that is held, what will not come to an end unless this client does something. Handlers may be waiting for
+  // their answers to be read.
+  std::size_t blocked() const { return incomplete_ + queued_ + (queued_ > 0 ? held_ : 0); }
+  // It may be read even when there is no memory: it holds nothing received, and what it says may free something.
+  bool innocent() const { return incomplete_ + held_ == 0; }
+  bool has_parked_calls() const { return !parked_.empty(); }
 
-  bool dirty = false;  // for the thread: to be flushed in this round
+  // For the thread.
+  bool dirty = false;             // to be flushed in this round
+  bool waits_for_memory = false;  // is told when there is some
 
  private:
   // kClosing: what is left to write is written, nothing is read. kLingering: everything is written; what the client
@@ -71,6 +83,7 @@ class Connection final : public Pollable {
   int OnFrame(const ng::Frame& frame);
   int OnData(std::int32_t stream, std::span<const std::byte> data);
   int OnFrameSent(const ng::Frame& frame);
+  int OnFrameNotSent(const ng::Frame& frame, int error);
   int OnStreamClose(std::int32_t stream);
   ssize_t ReadReply(std::int32_t stream, std::size_t most, std::uint32_t& flags);
   int SendReply(std::int32_t stream, std::span<const std::byte> frame_header, std::size_t length);
@@ -86,6 +99,7 @@ class Connection final : public Pollable {
   Message TakeMessage(Call& call);
   void Settle(Call& call);
   void SettleAll();
+  bool MustWait() const;
   void Unpark();
   void Recount(Call& call);
 
@@ -95,6 +109,7 @@ class Connection final : public Pollable {
   void Detach(Call& call, std::optional<CancelReason> reason);
   void DetachAll(CancelReason reason);
   void Push(Call& call, CallId id, OutgoingMessage message);
+  void Unsendable(Call& call);
   void Oversized(Call& call, OutgoingMessage message);
   void SubmitHeaders(Call& call);
   void SubmitTrailersOnly(Call& call);
@@ -109,6 +124,7 @@ class Connection final : public Pollable {
   // The socket
   void Read();
   bool Receive(std::span<const std::byte> data);
+  void Pause(bool on);
   void Discard();
   void Watch();
   bool Pull();
@@ -145,6 +161,7 @@ class Connection final : public Pollable {
   std::size_t queued_ = 0;       // outgoing bytes
   std::size_t held_ = 0;         // delivered to the consumer and not consumed
   std::size_t incomplete_ = 0;   // received of messages and calls that the consumer does not know yet
+  std::size_t headers_ = 0;      // of header lists of open calls, as HTTP/2 counts them
   std::size_t window_debt_ = 0;  // received, and the connection's window not given back
   bool starved_ = false;         // some stream's window was not given back because of the connection
 

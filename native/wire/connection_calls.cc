@@ -109,10 +109,17 @@ int Connection::OnHeader(const ng::Frame& frame, std::string_view name, std::str
   Call* call = Find(frame);
   // What a client sends after its messages means nothing in gRPC.
   if (call == nullptr || frame.headers.category != ng::kRequestCategory) return 0;
-  call->header_bytes += name.size() + value.size() + kFieldOverhead;
+  const std::size_t size = name.size() + value.size() + kFieldOverhead;
+  call->header_bytes += size;
   ++call->header_fields;
   if (call->header_bytes > options_.max_header_bytes || call->header_fields > options_.max_header_fields) return 0;
-  call->ChargeHeaders(name.size() + value.size());
+  if (headers_ + size > options_.header_allowance()) {
+    call->crowded_out = true;
+    return 0;
+  }
+  headers_ += size;
+  call->header_share += size;
+  io_.stats().header_bytes += static_cast<std::int64_t>(size);
 
   CallStart& start = *call->start;
   if (name == ":path") {
@@ -215,6 +222,7 @@ int Connection::OnFrameSent(const ng::Frame& frame) {
     case ng::kHeaders: {
       progress_since_ping_ = true;
       Call* call = Find(frame);
+      if (call != nullptr) call->head_sent = true;
       // The answer is out, and the client need not send the rest of its request (RFC 9113, 8.1).
       if (call != nullptr && IsLast(frame.hd) && !call->input_ended && !call->reset) {
         call->reset = true;
@@ -227,10 +235,26 @@ int Connection::OnFrameSent(const ng::Frame& frame) {
   return 0;
 }
 
+// A client must not wait for what never comes.
+int Connection::OnFrameNotSent(const ng::Frame& frame, int error) {
+  Call* call = frame.hd.type == ng::kHeaders ? Find(frame) : nullptr;
+  if (call == nullptr || call->reset || state_ != State::kOpen) return 0;
+  if (error == ng::kErrorFrameSize && !call->unsendable) {
+    Unsendable(*call);
+  } else {
+    Detach(*call, CancelReason::kBadInput);
+    call->reset = true;
+    ng_.submit_rst_stream(session_.get(), ng::kNoFlags, call->stream, ng::kInternalError);
+  }
+  return 0;
+}
+
 int Connection::OnStreamClose(std::int32_t stream) {
   Call* call = Find(stream);
   if (call == nullptr) return 0;
   Detach(*call, call->reset_by_client ? CancelReason::kClientReset : CancelReason::kBadInput);
+  headers_ -= call->header_share;
+  io_.stats().header_bytes -= static_cast<std::int64_t>(call->header_share);
   ng_.session_set_stream_user_data(session_.get(), stream, nullptr);
   calls_.erase(stream);
   if (calls_.empty()) {
@@ -298,6 +322,11 @@ void Connection::OnRequest(Call& call) {
                   "received header list larger than max (" + std::to_string(call.header_bytes) + " bytes in " +
                       std::to_string(call.header_fields) + " fields vs. " + std::to_string(options_.max_header_bytes) +
                       " in " + std::to_string(options_.max_header_fields) + ")");
+  }
+  if (call.crowded_out) {
+    return Refuse(call, "200", GrpcCode::kResourceExhausted,
+                  "the open calls of this connection hold " + std::to_string(headers_) + " bytes of headers, and " +
+                      std::to_string(options_.header_allowance()) + " are allowed; use another connection");
   }
   if (call.verb != "POST") {
     return Refuse(call, "405", GrpcCode::kInternal, "the method of a gRPC request is POST, not " + call.verb);
@@ -420,20 +449,26 @@ void Connection::OnEndOfInput(Call& call) {
 
 // The consumer gets to know the call, unless its answer would only add to what the client does not read.
 void Connection::Announce(Call& call) {
-  if (queued_ < options_.connection_memory) return EmitStart(call);
+  if (!MustWait()) return EmitStart(call);
   if (call.unsettled) Settle(call);
   call.parked = true;
   parked_.push_back(&call);
   ++io_.stats().calls_parked;
 }
 
+// Whether the client has to read first.
+bool Connection::MustWait() const {
+  return queued_ >= options_.connection_memory || (queued_ > 0 && io_.ledger()->Full());
+}
+
 void Connection::Unpark() {
-  while (!parked_.empty() && queued_ < options_.connection_memory) {
+  while (!parked_.empty() && !MustWait()) {
     Call& call = *parked_.front();
     parked_.pop_front();
     call.parked = false;
     EmitStart(call);
   }
+  if (!parked_.empty() && queued_ < options_.connection_memory) io_.AwaitMemory(*this);
 }
 
 void Connection::EmitStart(Call& call) {
@@ -479,12 +514,9 @@ void Connection::EmitMessage(Call& call, Message message) {
 void Connection::Recount(Call& call) {
   std::size_t now = call.ended ? 0 : call.reader.received();
   if (!call.announced && !call.ended) {
-    now += call.header_charge();
     for (const Message& message : call.waiting) now += message.size;
   }
-  // Unsigned, and right all the same.
-  incomplete_ += now - call.counted;
-  io_.ledger()->incomplete += now - call.counted;
+  incomplete_ += now - call.counted;  // unsigned, and right all the same
   call.counted = now;
 }
 
@@ -577,6 +609,22 @@ void Connection::Push(Call& call, CallId id, OutgoingMessage message) {
     SubmitHeaders(call);
   }
   io_.MarkDirty(*this);
+}
+
+// The header block that should go out is longer than nghttp2 sends. The client gets a status that says so in its place.
+void Connection::Unsendable(Call& call) {
+  ++io_.stats().metadata_unsendable;
+  call.unsendable = true;
+  Detach(call, CancelReason::kBadInput);
+  call.status = {static_cast<std::uint32_t>(GrpcCode::kResourceExhausted),
+                 std::string("the server's ") + (call.head_sent ? "trailing" : "initial") +
+                     " metadata is longer than an HTTP/2 header block may be (64 KiB)"};
+  call.trailers = {};
+  if (call.head_sent) {
+    SubmitTrailers(call);
+  } else {
+    SubmitTrailersOnly(call);
+  }
 }
 
 void Connection::Oversized(Call& call, OutgoingMessage message) {

@@ -50,8 +50,10 @@ class IoServices {
 
   // Flush is called at the end of the round.
   virtual void MarkDirty(Connection& connection) = 0;
-  // Whether there is memory for what the connection may read. If not, ResumeReading is called when there is.
-  virtual bool HasMemoryFor(Connection& connection) = 0;
+  // Whether there is memory for what the connection may read.
+  virtual bool HasMemoryFor(Connection& connection) const = 0;
+  // Resumed, and flushed, when there is.
+  virtual void AwaitMemory(Connection& connection) = 0;
   virtual void Adopt(UniqueFd socket) = 0;
   // The connection is destroyed at the end of the round.
   virtual void Closed(Connection& connection) = 0;

@@ -149,7 +149,6 @@ void IoThread::Round() {
   }
   if (woken) RunCommands();
   timers_.Run(now_);
-  CheckMemory();
   FlushAll();
   if (draining_ && !drained_ && connections_.empty()) {
     drained_ = true;
@@ -159,6 +158,7 @@ void IoThread::Round() {
   // What closed connections held is released with this batch.
   graveyard_.clear();
   events_.Publish(true);
+  CheckMemory();
 }
 
 void IoThread::RunCommands() {
@@ -266,36 +266,68 @@ void IoThread::Closed(Connection& connection) {
 
 // ---- Memory -----------------------------------------------------------------------------------------------------
 
-bool IoThread::HasMemoryFor(Connection& connection) {
-  if (!ledger_->Full() || &connection == favoured_) return true;
-  waiting_for_memory_.push_back(&connection);
-  return false;
+bool IoThread::HasMemoryFor(Connection& connection) const { return !ledger_->Full() || &connection == favoured_; }
+
+void IoThread::AwaitMemory(Connection& connection) {
+  if (!std::exchange(connection.waits_for_memory, true)) waiting_for_memory_.push_back(&connection);
 }
 
+// The last of a round: everything that frees memory on this thread has happened, and whatever else does wakes it up.
 void IoThread::CheckMemory() {
   if (waiting_for_memory_.empty() && favoured_ == nullptr) return;
-  if (ledger_->HasRoom()) {
-    favoured_ = nullptr;
-    memory_stall_.Cancel();
-    for (Connection* connection : std::exchange(waiting_for_memory_, {})) connection->ResumeReading();
-    return;
-  }
-  ledger_->AwaitRoom();
-  if (favoured_ != nullptr && favoured_->incomplete() > 0) return;
+  if (ledger_->HasRoom() || !ledger_->AwaitRoom()) return ResumeAll();
+  // Those that have come to hold nothing need not wait any longer.
+  std::erase_if(waiting_for_memory_, [](Connection* connection) {
+    if (!connection->innocent()) return false;
+    connection->Resume();
+    if (connection->has_parked_calls()) return false;
+    connection->waits_for_memory = false;
+    return true;
+  });
+  if (favoured_ != nullptr && favoured_->incomplete() + favoured_->unread() > 0) return;
   favoured_ = nullptr;
   memory_stall_.Cancel();
-  if (!ledger_->Stuck() || waiting_for_memory_.empty()) return;
-  const auto largest = std::max_element(waiting_for_memory_.begin(), waiting_for_memory_.end(),
-                                        [](auto* a, auto* b) { return a->incomplete() < b->incomplete(); });
-  if ((*largest)->incomplete() == 0) return;
-  favoured_ = *largest;
-  waiting_for_memory_.erase(largest);
-  favoured_->ResumeReading();
+  ChooseFavoured();
+}
+
+void IoThread::ResumeAll() {
+  favoured_ = nullptr;
+  memory_stall_.Cancel();
+  for (Connection* connection : std::exchange(waiting_for_memory_, {})) {
+    connection->waits_for_memory = false;
+    connection->Resume();
+    MarkDirty(*connection);
+  }
+}
+
+// If nothing will change unless some client is heard, one is: the one with most in incomplete messages, or, if there is
+// none like that, the one that has waited longest with unread answers.
+void IoThread::ChooseFavoured() {
+  std::size_t blocked = 0;
+  for (const auto& [connection, owner] : connections_) blocked += connection->blocked();
+  if (!ledger_->Stuck(blocked)) return;
+  auto chosen = std::max_element(waiting_for_memory_.begin(), waiting_for_memory_.end(),
+                                 [](auto* a, auto* b) { return a->incomplete() < b->incomplete(); });
+  if (chosen == waiting_for_memory_.end()) return;
+  if ((*chosen)->incomplete() == 0) {
+    chosen = std::find_if(waiting_for_memory_.begin(), waiting_for_memory_.end(),
+                          [](auto* connection) { return connection->unread() > 0; });
+    if (chosen == waiting_for_memory_.end()) return;
+  }
+  favoured_ = *chosen;
+  waiting_for_memory_.erase(chosen);
+  favoured_->waits_for_memory = false;
+  favoured_->Resume();
   memory_stall_.Set(now_ + options_.memory_stall);
 }
 
 void IoThread::OnMemoryStall() {
-  if (favoured_ != nullptr) favoured_->Terminate(ng::kEnhanceYourCalm, "out of memory", CancelReason::kDisconnected);
+  if (favoured_ == nullptr) return;
+  if (favoured_->incomplete() > 0) {
+    favoured_->Terminate(ng::kEnhanceYourCalm, "out of memory", CancelReason::kDisconnected);
+  }
+  // A slow reader has had its turn.
+  favoured_ = nullptr;
 }
 
 // ---- The end ----------------------------------------------------------------------------------------------------

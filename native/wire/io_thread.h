@@ -50,7 +50,8 @@ class IoThread final : public IoServices {
   CallId Register(Call& call) override;
   void Unregister(CallId call) override { calls_.erase(call); }
   void MarkDirty(Connection& connection) override;
-  bool HasMemoryFor(Connection& connection) override;
+  bool HasMemoryFor(Connection& connection) const override;
+  void AwaitMemory(Connection& connection) override;
   void Adopt(UniqueFd socket) override;
   void Closed(Connection& connection) override;
 
@@ -69,6 +70,8 @@ class IoThread final : public IoServices {
   void Execute(Commands::Command& command);
   void FlushAll();
   void CheckMemory();
+  void ResumeAll();
+  void ChooseFavoured();
   void OnMemoryStall();
   void BeginDrain();
   void CloseAll();

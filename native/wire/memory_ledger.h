@@ -24,9 +24,6 @@ class MemoryLedger {
     if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
   }
 
-  // Of messages that are incomplete. The server's thread keeps it, for itself.
-  std::size_t incomplete = 0;
-
   Stats& stats() { return stats_; }
   const Stats& stats() const { return stats_; }
   int wake_fd() const { return wake_.get(); }
@@ -41,10 +38,13 @@ class MemoryLedger {
   bool Full() const { return Total() >= limit_; }
   // Some way below the limit, so that reading does not stop and go with every message.
   bool HasRoom() const { return Total() < limit_ - limit_ / 8; }
-  // Waiting for the consumer is no use: most of what is held only clients can bring to an end.
-  bool Stuck() const { return static_cast<std::int64_t>(incomplete) > limit_ / 2; }
-  // A wake-up is wanted once there is room.
-  void AwaitRoom() { awaited_.store(true); }
+  // Of what is held, `bytes` can only be brought to an end by clients: waiting for the consumer is no use.
+  bool Stuck(std::size_t bytes) const { return static_cast<std::int64_t>(bytes) > limit_ / 2; }
+  // A wake-up is wanted once there is room. False when there is already: whoever made it may not have known.
+  bool AwaitRoom() {
+    awaited_.store(true);
+    return !HasRoom();
+  }
 
  private:
   std::int64_t Total() const { return stats_.bytes_held.load() + stats_.bytes_queued.load(); }

@@ -69,6 +69,7 @@ Result<Nghttp2> Load(void* library, const std::string& where, const std::string&
   AIGES_REQUIRED(session_callbacks_set_on_data_chunk_recv_callback);
   AIGES_REQUIRED(session_callbacks_set_on_frame_recv_callback);
   AIGES_REQUIRED(session_callbacks_set_on_frame_send_callback);
+  AIGES_REQUIRED(session_callbacks_set_on_frame_not_send_callback);
   AIGES_REQUIRED(session_callbacks_set_on_stream_close_callback);
   AIGES_REQUIRED(session_callbacks_set_send_data_callback);
   AIGES_REQUIRED(session_callbacks_set_data_source_read_length_callback);

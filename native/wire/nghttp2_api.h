@@ -144,6 +144,7 @@ enum ErrorCode : std::uint32_t {
 enum : int {
   kErrorDeferred = -508,
   kErrorTemporalCallbackFailure = -521,
+  kErrorFrameSize = -522,
   kErrorCallbackFailure = -902,
   kErrorFlooded = -904,
   kErrorTooManyContinuations = -905,
@@ -157,6 +158,7 @@ inline constexpr int kRequestCategory = 0;  // NGHTTP2_HCAT_REQUEST
 struct Nghttp2 {
   using OnBeginFrame = int (*)(nghttp2_session*, const ng::FrameHeader*, void* user);
   using OnFrame = int (*)(nghttp2_session*, const ng::Frame*, void* user);
+  using OnFrameNotSent = int (*)(nghttp2_session*, const ng::Frame*, int error, void* user);
   using OnHeader = int (*)(nghttp2_session*, const ng::Frame*, const std::uint8_t* name, std::size_t name_size,
                            const std::uint8_t* value, std::size_t value_size, std::uint8_t flags, void* user);
   using OnDataChunk = int (*)(nghttp2_session*, std::uint8_t flags, std::int32_t stream_id, const std::uint8_t* data,
@@ -188,6 +190,7 @@ struct Nghttp2 {
   void (*session_callbacks_set_on_data_chunk_recv_callback)(nghttp2_session_callbacks*, OnDataChunk);
   void (*session_callbacks_set_on_frame_recv_callback)(nghttp2_session_callbacks*, OnFrame);
   void (*session_callbacks_set_on_frame_send_callback)(nghttp2_session_callbacks*, OnFrame);
+  void (*session_callbacks_set_on_frame_not_send_callback)(nghttp2_session_callbacks*, OnFrameNotSent);
   void (*session_callbacks_set_on_stream_close_callback)(nghttp2_session_callbacks*, OnStreamClose);
   void (*session_callbacks_set_send_data_callback)(nghttp2_session_callbacks*, SendData);
   void (*session_callbacks_set_data_source_read_length_callback)(nghttp2_session_callbacks*, ReadLength);

@@ -10,12 +10,18 @@
 //     `connection_window`, as long as some of it is not in incomplete messages. Calls that arrive while so much of its
 //     output is unread wait: the consumer does not see them before the client has read.
 //   - Beyond `total_memory`, received and outgoing bytes of all connections together, sockets of connections that hold
-//     something are not read. If most of it is in incomplete messages, which only their clients can bring to an end,
-//     one connection after the other is read nevertheless until its message is complete. One that needs longer than
-//     `memory_stall` for that is closed (ENHANCE_YOUR_CALM).
+//     received bytes are not read, and calls of connections that have answers to read wait. A connection that holds
+//     nothing received is read nevertheless: what it says may be that it has room for more of its answers. If more than
+//     half of the memory is in incomplete messages and unread answers, which only clients can bring to an end, one of
+//     the connections that wait is read all the same: until its messages are complete and its answers read, at most for
+//     `memory_stall`. If a message is incomplete even then, it is closed (ENHANCE_YOUR_CALM).
+// Header lists are not part of it: a call that lasts would keep its share for ever, and cheap calls of one client would
+// stop the others. Each connection has an allowance of its own for those of its open calls (`header_allowance`), and
+// calls beyond it are refused.
 // A message's block is allocated when its length is known. Until its bytes arrive it costs address space only.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +59,8 @@ struct Options {
   // Of a request's header list, counted as HTTP/2 does (32 bytes per field on top). Beyond them RESOURCE_EXHAUSTED.
   std::uint32_t max_header_bytes = 64u << 10;
   std::size_t max_header_fields = 256;
+  // What the calls of a connection may have on average, when all streams are in use; see header_allowance().
+  std::size_t header_bytes_per_stream = 4u << 10;
 
   // Zero switches a limit in time off, except for the first two.
   Milliseconds handshake_timeout{10'000};      // until the client's preface and SETTINGS are there
@@ -75,6 +83,11 @@ struct Options {
 
   // The metadata "user-agent" and the like are the client's; this server does not name itself.
   std::string thread_name = "aiges-wire";  // the first 15 characters count
+
+  // Of all header lists of one connection's open calls, counted like max_header_bytes. Beyond it RESOURCE_EXHAUSTED.
+  std::size_t header_allowance() const {
+    return std::max<std::size_t>(max_header_bytes, header_bytes_per_stream * max_streams);
+  }
 };
 
 struct ListenOptions {

@@ -45,6 +45,9 @@ struct SessionCallbacks {
   static int FrameSent(nghttp2_session*, const ng::Frame* frame, void* user) {
     return Guarded([&] { return Of(user).OnFrameSent(*frame); });
   }
+  static int FrameNotSent(nghttp2_session*, const ng::Frame* frame, int error, void* user) {
+    return Guarded([&] { return Of(user).OnFrameNotSent(*frame, error); });
+  }
   static int StreamClose(nghttp2_session*, std::int32_t stream, std::uint32_t, void* user) {
     return Guarded([&] { return Of(user).OnStreamClose(stream); });
   }
@@ -74,6 +77,7 @@ SessionSetup::SessionSetup(const Nghttp2& api) {
   api.session_callbacks_set_on_data_chunk_recv_callback(callbacks, SessionCallbacks::DataChunk);
   api.session_callbacks_set_on_frame_recv_callback(callbacks, SessionCallbacks::FrameReceived);
   api.session_callbacks_set_on_frame_send_callback(callbacks, SessionCallbacks::FrameSent);
+  api.session_callbacks_set_on_frame_not_send_callback(callbacks, SessionCallbacks::FrameNotSent);
   api.session_callbacks_set_on_stream_close_callback(callbacks, SessionCallbacks::StreamClose);
   api.session_callbacks_set_send_data_callback(callbacks, SessionCallbacks::SendData);
   api.session_callbacks_set_data_source_read_length_callback(callbacks, SessionCallbacks::ReadLength);

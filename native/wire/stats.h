@@ -12,10 +12,12 @@ struct Stats {
 
   // live
   Number connections{0};
-  Number calls{0};         // that the consumer knows and that have not ended
-  Number bytes_held{0};    // in blocks of received messages, complete or not
-  Number bytes_queued{0};  // of outgoing messages that are not written yet
-  Number tokens{0};        // submitted, and their kReleased not yet taken
+  Number connections_paused{0};  // not read, because of total_memory
+  Number calls{0};               // that the consumer knows and that have not ended
+  Number bytes_held{0};          // in blocks of received messages, complete or not
+  Number bytes_queued{0};        // of outgoing messages that are not written yet
+  Number header_bytes{0};        // of header lists of open calls
+  Number tokens{0};              // submitted, and their kReleased not yet taken
 
   // since the server began
   Number connections_accepted{0};
@@ -30,9 +32,10 @@ struct Stats {
   Number resets_received{0};
   Number resets_sent{0};
   Number goaways_sent{0};
-  Number connections_abused{0};  // closed with ENHANCE_YOUR_CALM
-  Number memory_pauses{0};       // a connection was not read because of total_memory
-  Number calls_parked{0};        // a call had to wait because its connection does not read its answers
+  Number connections_abused{0};   // closed with ENHANCE_YOUR_CALM
+  Number memory_pauses{0};        // a connection was not read because of total_memory
+  Number metadata_unsendable{0};  // a call's initial or trailing metadata was longer than a header block may be
+  Number calls_parked{0};         // a call had to wait because its connection does not read its answers
 };
 
 }  // namespace aiges::wire

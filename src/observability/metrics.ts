@@ -19,6 +19,8 @@ export interface MetricsOptions {
   readonly services: () => readonly ServiceLoad[];
   /** What the native part counts; `null` where there is none. */
   readonly counters: (() => Readonly<Record<CounterName, number>>) | null;
+  /** What the gRPC server counts; `null`, or giving it, where it counts nothing. */
+  readonly grpc: (() => Readonly<Record<GrpcCounterName, number>> | null) | null;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
 }
@@ -56,6 +58,40 @@ const counted = {
 
 /** A number of the native part that is told. */
 export type CounterName = keyof typeof held | keyof typeof counted;
+
+/** What the gRPC server holds at this moment. */
+const heldByGrpc = {
+  connections: ['connections', 'Open connections'],
+  connectionsPaused: ['connections_paused', 'Connections that are not read because there is no memory'],
+  calls: ['calls', 'Calls that have not ended'],
+  bytesHeld: ['bytes_held', 'Bytes of received messages'],
+  bytesQueued: ['bytes_queued', 'Bytes of answers that are not written yet'],
+  headerBytes: ['header_bytes', 'Bytes of header lists of open calls'],
+  tokens: ['tokens', 'Answers whose memory is lent to the server'],
+} as const;
+
+/** What it has counted since it began to listen. */
+const countedByGrpc = {
+  connectionsAccepted: ['connections_accepted_total', 'Connections'],
+  connectionsRefused: ['connections_refused_total', 'Connections beyond maxConnections'],
+  connectionsAbused: ['connections_abused_total', 'Connections that were closed to protect the server'],
+  callsStarted: ['calls_started_total', 'Calls'],
+  callsParked: ['calls_parked_total', 'Calls that had to wait until their client had read its answers'],
+  messagesReceived: ['messages_received_total', 'Messages received'],
+  messagesSent: ['messages_sent_total', 'Messages sent'],
+  bytesReceived: ['bytes_received_total', 'Bytes from sockets'],
+  bytesSent: ['bytes_sent_total', 'Bytes to sockets'],
+  bytesCopiedIn: ['bytes_copied_in_total', 'Bytes of received messages that were copied'],
+  bytesCopiedOut: ['bytes_copied_out_total', 'Bytes of answers that were copied'],
+  resetsReceived: ['resets_received_total', 'Streams that clients have reset'],
+  resetsSent: ['resets_sent_total', 'Streams that the server has reset'],
+  goawaysSent: ['goaways_sent_total', 'GOAWAY frames sent'],
+  memoryPauses: ['memory_pauses_total', 'Times that a connection was not read because there was no memory'],
+  metadataUnsendable: ['metadata_unsendable_total', 'Calls that ended because their metadata was too long'],
+} as const;
+
+/** A number of the gRPC server that is told. */
+export type GrpcCounterName = keyof typeof heldByGrpc | keyof typeof countedByGrpc;
 
 /** What one host counts, in the names that the tools of the serving tier know, and in more of our own. */
 export class Metrics {
@@ -124,6 +160,8 @@ export class Metrics {
     const { qps, ...delays } = this.#delays.read();
     for (const [type, ms] of Object.entries(delays)) delay.set({ type }, milliseconds ? ms : Math.round(ms * 1e6));
     delay.set({ type: 'qps' }, qps);
+    const grpc = this.#options.grpc?.() ?? null;
+    if (grpc !== null) tellGrpc(registry, grpc);
     return `${await registry.metrics()}\n${await this.#registry.metrics()}`;
   }
 
@@ -178,5 +216,15 @@ export class Metrics {
         },
       });
     }
+  }
+}
+
+function tellGrpc(registry: Registry, numbers: Readonly<Record<GrpcCounterName, number>>): void {
+  const registers = [registry];
+  for (const [key, [name, help]] of Object.entries(heldByGrpc)) {
+    new Gauge({ name: `aiges_grpc_${name}`, help, registers }).set(numbers[key as GrpcCounterName]);
+  }
+  for (const [key, [name, help]] of Object.entries(countedByGrpc)) {
+    new Counter({ name: `aiges_grpc_${name}`, help, registers }).inc(numbers[key as GrpcCounterName]);
   }
 }

@@ -92,6 +92,8 @@ export function createGrpcJsServer(options: GrpcJsOptions): GrpcServer {
       return { host: address.host, port };
     },
 
+    stats: () => null,
+
     drain(cut) {
       return new Promise((resolve) => {
         const onCut = (): void => {

@@ -1,4 +1,5 @@
 import type { Address } from '../../core/address.js';
+import type { WireStats } from './wire-addon.js';
 
 /** A gRPC server as the services see it: raw messages in, chunks out, whoever does the framing. */
 export interface GrpcServer {
@@ -10,6 +11,8 @@ export interface GrpcServer {
   listen(address: Address): Promise<Address>;
   /** Takes no new calls and resolves when every connection has ended; `cut` ends those that are left. */
   drain(cut: AbortSignal): Promise<void>;
+  /** What the server holds and has done; null where it does not count, or does not listen yet. */
+  stats(): WireStats | null;
 }
 
 /** Header fields; keys are lower case, values of `-bin` keys are bytes. */

@@ -36,11 +36,15 @@ export interface WireOptions {
 export interface WireStats {
   // Live.
   readonly connections: number;
+  /** Not read, because there is no memory. */
+  readonly connectionsPaused: number;
   readonly calls: number;
   /** In blocks of received messages. */
   readonly bytesHeld: number;
   /** Of messages that are not written yet. */
   readonly bytesQueued: number;
+  /** Of header lists of open calls. */
+  readonly headerBytes: number;
   /** Lent memory that is not released yet. */
   readonly tokens: number;
   // Since the server began.
@@ -59,6 +63,7 @@ export interface WireStats {
   readonly connectionsAbused: number;
   readonly memoryPauses: number;
   readonly callsParked: number;
+  readonly metadataUnsendable: number;
 }
 
 /**

@@ -22,13 +22,8 @@ export interface WireServerOptions extends WireOptions {
   readonly reusePort: boolean;
 }
 
-export interface WireServer extends GrpcServer {
-  /** null before it listens. */
-  stats(): WireStats | null;
-}
-
 /** The `GrpcServer` port on the native wire: HTTP/2 in a thread of its own, handlers in this one. */
-export function createWireServer(addon: WireAddon, options: WireServerOptions): WireServer {
+export function createWireServer(addon: WireAddon, options: WireServerOptions): GrpcServer {
   return new Wire(addon, options);
 }
 
@@ -38,7 +33,7 @@ type Method =
 
 const unknownConnection: Connection = { peer: null, local: null };
 
-class Wire implements WireServer, Surroundings {
+class Wire implements GrpcServer, Surroundings {
   readonly #addon: WireAddon;
   readonly #options: WireServerOptions;
   readonly #methods: Method[] = [];
@@ -163,7 +158,8 @@ class Wire implements WireServer, Surroundings {
     };
     if (method === undefined) return;
     if (method.streaming) {
-      const stream = new WireStream(beginning, this);
+      // A copy: a call that lasts would keep the bytes of all others that came with it.
+      const stream = new WireStream({ ...beginning, fields: Buffer.from(metadata) }, this);
       this.#calls.set(id, stream);
       this.#input(stream, batch, at);
       void stream.run(method.handler);

@@ -343,6 +343,72 @@ TEST(Unary, CommandsAfterTheEndOnlyRelease) {
   EXPECT_EQ(server.Next().token, 10u);
 }
 
+// nghttp2 sends no header block beyond 64 KiB, and would leave the client waiting.
+Metadata LargeMetadata() {
+  Metadata metadata;
+  for (int i = 0; i < 10; ++i) metadata.Add("large", std::string(10'000, 'm'));
+  return metadata;
+}
+
+TEST(Metadata, OfTheBeginningThatIsTooLongEndsTheCall) {
+  TestServer server;
+  Client client(server.port());
+  client.Hello();
+  const std::uint32_t stream = client.NextStream();
+  client.SendHeaders(stream, Client::Request(kTestStream));
+  const CallId call = server.Next().call;
+  Commands commands;
+  commands.SendMetadata(call, LargeMetadata());
+  server.server.Submit(std::move(commands));
+  server.Send(call, "message", 7);
+  const Answer& answer = client.Await(stream);
+  EXPECT_EQ(answer.status(), "8");
+  EXPECT_NE(answer.message().find("initial metadata is longer"), std::string::npos) << answer.message();
+  EXPECT_EQ(answer.data, "");
+  EXPECT_EQ(server.Next(Event::Kind::kCancelled).reason, CancelReason::kBadInput);
+  EXPECT_EQ(server.Next(Event::Kind::kReleased).token, 7u);
+  EXPECT_EQ(server.server.stats().metadata_unsendable, 1);
+  EXPECT_EQ(server.server.stats().calls, 0);
+  EXPECT_TRUE(client.RoundTrip());
+}
+
+TEST(Metadata, OfTheBeginningThatIsTooLongEndsACallThatIsFinishedAlready) {
+  TestServer server;
+  Client client(server.port());
+  client.Hello();
+  const std::uint32_t stream = client.Call(kTestUnary, "x");
+  const CallId call = server.Next().call;
+  OutgoingMessage message{.head = "answer", .token = 7};
+  Commands commands;
+  commands.SendMetadata(call, LargeMetadata());
+  commands.Reply(call, std::move(message), {});
+  server.server.Submit(std::move(commands));
+  EXPECT_EQ(client.Await(stream).status(), "8");
+  EXPECT_EQ(server.Next(Event::Kind::kReleased).token, 7u);
+}
+
+TEST(Metadata, OfTheEndThatIsTooLongEndsTheCall) {
+  TestServer server;
+  Client client(server.port());
+  client.Hello();
+  for (const bool with_message : {true, false}) {
+    const std::uint32_t stream = client.Call(kTestUnary, "x");
+    const CallId call = server.Next(Event::Kind::kStart).call;
+    Commands commands;
+    if (with_message) {
+      commands.Reply(call, {.head = "answer"}, LargeMetadata());
+    } else {
+      commands.Finish(call, {5, "not found"}, LargeMetadata());
+    }
+    server.server.Submit(std::move(commands));
+    const Answer& answer = client.Await(stream);
+    EXPECT_EQ(answer.status(), "8") << with_message;
+    EXPECT_NE(answer.message().find("metadata is longer"), std::string::npos) << answer.message();
+  }
+  EXPECT_EQ(server.server.stats().metadata_unsendable, 2);
+  EXPECT_TRUE(client.RoundTrip());
+}
+
 TEST(Deadline, EndsTheCallOnBothSides) {
   TestServer server;
   Client client(server.port());

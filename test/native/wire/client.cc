@@ -193,8 +193,8 @@ bool Client::Until(const std::function<bool()>& done, Milliseconds patience) {
   while (!done()) {
     if (closed_) return false;
     const auto left = std::chrono::ceil<Milliseconds>(end - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
-    ReadSome(left);
+    ReadSome(std::max(left, Milliseconds(0)));
+    if (left.count() <= 0) return done();  // what was there has been read
   }
   return true;
 }

@@ -251,6 +251,137 @@ TEST(TotalMemory, ThatIsStuckInIncompleteMessagesIsTakenFromTheLargest) {
   EXPECT_TRUE(server.Alive());
 }
 
+// A client with so many unread answers that there is no memory left for anybody.
+class Hoarder {
+ public:
+  explicit Hoarder(TestServer& server) : client(server.port()) {
+    client.Hello({}, 0);
+    EXPECT_TRUE(client.RoundTrip());
+    for (int i = 0; i < 3; ++i) {
+      client.Call(kTestUnary, "x");
+      server.Reply(server.Next(Event::Kind::kStart).call, std::string(400'000, 'x'));
+    }
+    EXPECT_TRUE(Eventually([&] { return server.server.stats().bytes_queued >= 1'200'000; }));
+  }
+  void Read() {
+    client.SendWindow(0, 5'000'000);
+    for (std::uint32_t stream = 1; stream <= 5; stream += 2) client.SendWindow(stream, 1'000'000);
+  }
+  bool AllRead() {
+    for (std::uint32_t stream = 1; stream <= 5; stream += 2) {
+      if (client.Await(stream).data.size() != 400'005) return false;
+    }
+    return true;
+  }
+  Client client;
+};
+
+Options LittleMemory() {
+  Options options;
+  options.total_memory = 1'000'000;
+  return options;
+}
+
+TEST(TotalMemory, IsFreedByAClientThatBeginsToRead) {
+  TestServer server(LittleMemory());
+  Hoarder hoarder(server);
+  EXPECT_TRUE(hoarder.client.RoundTrip()) << "it is heard";
+  hoarder.Read();
+  EXPECT_TRUE(hoarder.AllRead());
+}
+
+// What it says about its windows comes after bytes that there is no memory for.
+TEST(TotalMemory, IsFreedByAClientThatSendsBeforeItBeginsToRead) {
+  TestServer server(LittleMemory());
+  Hoarder hoarder(server);
+  const std::uint32_t call = hoarder.client.Call(kTestUnary, std::string(900'000, 'y'));
+  hoarder.Read();
+  EXPECT_TRUE(hoarder.AllRead());
+  server.Reply(server.Next(Event::Kind::kStart).call, "z");
+  EXPECT_EQ(hoarder.client.Await(call).data, Prefixed("z"));
+}
+
+TEST(TotalMemory, ThatIsFreedResumesConnectionsWithoutAnythingElseHappening) {
+  TestServer server(LittleMemory());
+  Client other(server.port());
+  other.Hello();
+  other.Call(kTestUnary, "held by its handler");
+  server.Next(Event::Kind::kStart);
+  Hoarder hoarder(server);
+  other.Call(kTestUnary, "waiting");
+  ASSERT_TRUE(Eventually([&] { return server.server.stats().connections_paused == 1; }));
+  hoarder.Read();
+  EXPECT_TRUE(hoarder.AllRead());
+  EXPECT_EQ(Text(server.Next(Event::Kind::kStart).message), "waiting");
+  EXPECT_EQ(server.server.stats().connections_paused, 0);
+}
+
+TEST(TotalMemory, DoesNotStopWhoHoldsNothingAnyMore) {
+  TestServer server(LittleMemory());
+  Client other(server.port());
+  other.Hello();
+  other.Call(kTestUnary, "held by its handler");
+  const CallId held = server.Next(Event::Kind::kStart).call;
+  Hoarder hoarder(server);
+  other.Call(kTestUnary, "waiting");
+  ASSERT_TRUE(Eventually([&] { return server.server.stats().connections_paused == 1; }));
+  server.Reply(held, "answer");
+  EXPECT_EQ(Text(server.Next(Event::Kind::kStart).message), "waiting");
+  EXPECT_EQ(server.server.stats().connections_paused, 0);
+  EXPECT_GT(server.server.stats().bytes_queued, 1'000'000) << "and there is still no memory";
+}
+
+TEST(TotalMemory, IsNotAskedForByMoreCallsOfAClientThatDoesNotRead) {
+  TestServer server(LittleMemory());
+  Hoarder hoarder(server);
+  hoarder.client.Call(kTestUnary, "");
+  EXPECT_TRUE(Eventually([&] { return server.server.stats().calls_parked == 1; }));
+  EXPECT_FALSE(server.TryNext(milliseconds(30)));
+  hoarder.Read();
+  EXPECT_TRUE(hoarder.AllRead());
+  server.Next(Event::Kind::kStart);
+}
+
+// Many clients with more under way than there is memory for, which wait for each other's: all of them come through.
+TEST(TotalMemory, ServesEverybodyInTheEnd) {
+  Options options;
+  options.total_memory = 500'000;
+  EchoServer server(options);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 12; ++i) {
+    Client& client = *clients.emplace_back(std::make_unique<Client>(server.port(), 4096));
+    client.Hello({{kSetInitialWindow, 20'000}}, 0);
+    ASSERT_TRUE(client.RoundTrip());
+  }
+  constexpr std::size_t kSize = 150'000;
+  std::vector<std::map<std::uint32_t, std::size_t>> granted(clients.size());
+  for (auto& client : clients) {
+    for (int k = 0; k < 3; ++k) client->Call(k == 0 ? kStreamPath : kUnaryPath, std::string(kSize, 'x'));
+  }
+  // They read everything, and give back what they have read.
+  const auto until = Clock::now() + std::chrono::seconds(60);
+  std::size_t done = 0;
+  while (done < clients.size() && Clock::now() < until) {
+    done = 0;
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      Client& client = *clients[i];
+      client.ReadFor(milliseconds(0));
+      std::size_t over = 0;
+      for (std::uint32_t stream = 1; stream <= 5; stream += 2) {
+        const std::size_t size = client.answer(stream).data.size();
+        if (const std::size_t news = size - std::exchange(granted[i][stream], size); news > 0) {
+          client.SendWindow(0, static_cast<std::uint32_t>(news));
+          if (!client.answer(stream).over()) client.SendWindow(stream, static_cast<std::uint32_t>(news));
+        }
+        if (client.answer(stream).ended && client.answer(stream).status() == "0" && size == kSize + 5) ++over;
+      }
+      if (over == 3) ++done;
+    }
+  }
+  EXPECT_EQ(done, clients.size());
+  EXPECT_GT(server.stats().memory_pauses, 0);
+}
+
 // Clients that come, send and vanish at any moment: every token comes back exactly once (see EchoServer).
 TEST(Tokens, AreReleasedOnceWhateverHappens) {
   for (unsigned seed = 1; seed <= 3; ++seed) {

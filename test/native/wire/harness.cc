@@ -113,8 +113,10 @@ EchoServer::~EchoServer() {
   EXPECT_EQ(stats.tokens, 0);
   EXPECT_EQ(stats.calls, 0);
   EXPECT_EQ(stats.connections, 0);
+  EXPECT_EQ(stats.connections_paused, 0);
   EXPECT_EQ(stats.bytes_held, 0);
   EXPECT_EQ(stats.bytes_queued, 0);
+  EXPECT_EQ(stats.header_bytes, 0);
 }
 
 bool EchoServer::Alive() {

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
   type CounterName,
+  type GrpcCounterName,
   Metrics,
   type MetricsOptions,
   type ServiceLoad,
 } from '../../../src/observability/metrics.js';
 import { counters } from '../../../src/runtimes/native/index.js';
+import { wireServer } from '../../fixtures/grpc-servers.js';
 import { type Family, parsePrometheus } from '../../fixtures/prometheus.js';
 
 const labels = { sub: 'ase', name: 'svcName', idc: 'dx', cs: '3s' };
@@ -20,6 +22,7 @@ function metrics(changes: Partial<MetricsOptions> = {}): Metrics {
     sliceMs: 1000,
     services: () => [],
     counters: null,
+    grpc: null,
     now: () => now,
     ...changes,
   });
@@ -122,6 +125,30 @@ describe('Metrics', () => {
   it('leave out the native part where there is none', async () => {
     const families = await read(metrics());
     expect([...families.keys()].filter((name) => name.startsWith('aiges_native'))).toEqual([]);
+  });
+
+  it('tell every number of the gRPC server, those that only grow as counters', async () => {
+    const server = wireServer();
+    await server.listen({ host: '127.0.0.1', port: 0 });
+    const stats = server.stats() ?? {};
+    await server.drain(AbortSignal.abort());
+    const numbers = Object.fromEntries(Object.keys(stats).map((key, index) => [key, index + 1]));
+    const all = metrics({ grpc: () => numbers as Record<GrpcCounterName, number> });
+    await read(all);
+    const families = await read(all);
+    expect(Object.keys(numbers)).toContain('connectionsPaused');
+    for (const [key, value] of Object.entries(numbers)) {
+      const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      const found = families.get(`aiges_grpc_${snake}`) ?? families.get(`aiges_grpc_${snake}_total`);
+      expect(found?.samples, key).toEqual([{ labels, value }]);
+    }
+    expect(families.get('aiges_grpc_memory_pauses_total')?.type).toBe('counter');
+    expect(families.get('aiges_grpc_bytes_held')?.type).toBe('gauge');
+  });
+
+  it('leave out the gRPC server where it does not count', async () => {
+    const families = await read(metrics({ grpc: () => null }));
+    expect([...families.keys()].filter((name) => name.startsWith('aiges_grpc'))).toEqual([]);
   });
 
   it('do not share anything with those of another host in the process', async () => {

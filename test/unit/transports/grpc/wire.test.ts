@@ -3,11 +3,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type GrpcCall,
   GrpcError,
+  type GrpcServer,
   GrpcStatus,
   type Message,
   type Reply,
 } from '../../../../src/transports/grpc/server.js';
-import type { WireServer, WireServerOptions } from '../../../../src/transports/grpc/wire.js';
+import type { WireServerOptions } from '../../../../src/transports/grpc/wire.js';
 import { gate } from '../../../fixtures/fake-runtime.js';
 import { wireServer } from '../../../fixtures/grpc-servers.js';
 import { framed, Http2Client, readAll } from '../../../fixtures/http2-client.js';
@@ -15,7 +16,7 @@ import { framed, Http2Client, readAll } from '../../../fixtures/http2-client.js'
 const path = '/a.B/c';
 const large = 1 << 20;
 
-let server: WireServer;
+let server: GrpcServer;
 const clients: Http2Client[] = [];
 
 beforeEach(() => {
@@ -119,6 +120,32 @@ describe('metadata that is not allowed', () => {
       status: GrpcStatus.unknown,
       message: 'internal error',
     });
+  });
+});
+
+describe('metadata of more than 64 KiB', () => {
+  const metadata = new Map([['large', ['x'.repeat(100_000)]]]);
+
+  it('at the beginning ends a call with RESOURCE_EXHAUSTED', async () => {
+    server.unary(path, (call) => {
+      call.sendMetadata(metadata);
+      return Promise.resolve({ chunks: [Buffer.alloc(large)] });
+    });
+    const { status, message } = await (await connect()).call(path, framed(Buffer.alloc(0)));
+    expect({ status, message }).toEqual({
+      status: GrpcStatus.resourceExhausted,
+      message: "the server's initial metadata is longer than an HTTP/2 header block may be (64 KiB)",
+    });
+  });
+
+  it('at the end does so after the messages', async () => {
+    server.unary(path, (call) => {
+      call.setTrailers(metadata);
+      return Promise.resolve({ chunks: [Buffer.from('answer')] });
+    });
+    const { status, body } = await (await connect()).call(path, framed(Buffer.alloc(0)));
+    expect({ status, body }).toEqual({ status: GrpcStatus.resourceExhausted, body: framed(Buffer.from('answer')) });
+    expect(server.stats()?.metadataUnsendable).toBe(1);
   });
 });
 
