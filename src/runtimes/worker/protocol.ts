@@ -46,7 +46,8 @@ export interface ThreadInfo {
 export interface ThreadData {
   /** Absolute path of the module that exports the wrapper. */
   readonly path: string;
-  readonly config: StringMap;
+  /** What `init` gets; `null` only reads what the wrapper declares. */
+  readonly config: StringMap | null;
 }
 
 /** `id` names what is asked; the answer to it is one `done` or `failed`. `stream` is the id of the `open` before. */

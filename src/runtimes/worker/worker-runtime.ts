@@ -40,6 +40,7 @@ export function createWorkerRuntime(options: WorkerOptions): WorkerRuntime {
   return new WorkerRuntime(options);
 }
 
+const defaultEntry = new URL('./entry.js', import.meta.url);
 const shortestPauseMs = 100;
 const longestPauseMs = 10_000;
 /** A thread that has lived for so long has earned that its next replacement starts at once. */
@@ -84,8 +85,7 @@ export class WorkerRuntime implements PluginRuntime {
       infos = await Promise.all(threads.map(({ info }) => info));
     } catch (error) {
       await this.stop();
-      const { message } = AigesError.from(error);
-      throw new AigesError('initFailed', { message: `${this.#options.path}: ${message}`, cause: error });
+      throw inFile(this.#options.path, AigesError.from(error));
     }
     for (const thread of threads) this.#take(thread);
     const [info] = infos;
@@ -97,6 +97,7 @@ export class WorkerRuntime implements PluginRuntime {
       warnings: [],
       capabilities: { once, stream, resources },
       inputs: mandatoryInputs(descriptor),
+      descriptor,
     };
   }
 
@@ -197,7 +198,7 @@ export class WorkerRuntime implements PluginRuntime {
   }
 
   #spawn(): WorkerThread {
-    const { entry = new URL('./entry.js', import.meta.url), path, heapMiB, onLog, onMeter, onTrace } = this.#options;
+    const { entry = defaultEntry, path, heapMiB, onLog, onMeter, onTrace } = this.#options;
     const thread = new WorkerThread({
       entry,
       path: resolve(path),
@@ -335,6 +336,42 @@ export class WorkerRuntime implements PluginRuntime {
       release: () => undefined,
     };
   }
+}
+
+/**
+ * Reads what a wrapper declares in a thread of its own, without a call of its `init`.
+ * @throws AigesError `initFailed` that says what is missing; its detail says where, if that is known
+ */
+export async function describeWrapper({
+  path,
+  onLog,
+  entry = defaultEntry,
+}: Pick<WorkerOptions, 'path' | 'onLog' | 'entry'>): Promise<ThreadInfo> {
+  const thread = new WorkerThread({
+    entry,
+    path: resolve(path),
+    config: null,
+    heapMiB: null,
+    onLog,
+    onMeter: () => undefined,
+    onTrace: () => undefined,
+  });
+  try {
+    return await thread.info;
+  } catch (error) {
+    throw inFile(path, AigesError.from(error));
+  } finally {
+    await thread.kill(crashed('it has been described'));
+  }
+}
+
+function inFile(path: string, error: AigesError): AigesError {
+  const { message, detail } = error;
+  return new AigesError('initFailed', {
+    message: `${path}: ${message}`,
+    cause: error,
+    ...(detail === null ? {} : { detail }),
+  });
 }
 
 function isCrash(error: unknown): boolean {
