@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { AigesError } from '../core/errors.js';
 import { ReloadingRuntime } from '../runtimes/load.js';
 import { addConfigOptions, type ConfigOptions, readWrapperConfig } from './config-options.js';
+import { withoutOurFrames } from './plugin-output.js';
 import { watchSources } from './dev/watch.js';
 import { serve } from './serve.js';
 
@@ -41,7 +42,9 @@ async function dev(module: string | undefined, options: ConfigOptions): Promise<
       }
     } catch (error) {
       const { message, detail } = AigesError.from(error);
-      say(`not reloaded, the old code goes on: ${message}${detail === null ? '' : `\n${detail}`}`);
+      say(
+        `not reloaded, the old code goes on: ${withoutOurFrames(detail === null ? message : `${message}\n${detail}`)}`,
+      );
     }
   };
   const folder = watchSources(plugin.path, (files) => void reload(files), say);

@@ -1,4 +1,5 @@
 import type { Frame } from '../../core/frame.js';
+import { indent, withoutOurFrames, writeLine } from '../plugin-output.js';
 import type { Event } from './sequence.js';
 import { describeFrame, showBytes, showDescriptor, showFrame } from './show.js';
 
@@ -44,18 +45,13 @@ export function createTextReport(path: string): Report {
           for (const frame of event.frames) say('  out', event.step === 'stream' ? event.ms : null, showFrame(frame));
           return;
         case 'fault':
-          faults.push(`${event.step}: ${event.text}`);
-          say(event.step, null, `FAULT: ${event.text}`);
-          if (event.detail !== null) process.stdout.write(indent(event.detail));
+          faults.push(`${event.step}: ${event.text.split('\n', 1).join()}`);
+          say(event.step, null, `FAULT: ${withoutOurFrames(event.text)}`);
+          if (event.detail !== null) process.stdout.write(indent(withoutOurFrames(event.detail)));
           return;
       }
     },
-    log(level, message, fields) {
-      const { stack, stream: _stream, sid: _sid, tag: _tag, ...rest } = fields as Record<string, unknown>;
-      const extra = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
-      process.stderr.write(`  | ${level}: ${message}${extra}\n`);
-      if (typeof stack === 'string') process.stderr.write(indent(stack));
-    },
+    log: writeLine,
     end(passed) {
       const total = results > shownResults ? `${results} results in all\n` : '';
       if (passed) return `${total}passed\n`;
@@ -73,13 +69,6 @@ function sumUp(packets: readonly (readonly Frame[])[]): string {
 
 function plural(count: number): string {
   return count === 1 ? '' : 's';
-}
-
-function indent(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => `      ${line}\n`)
-    .join('');
 }
 
 /** One document for programs, at the end. */
