@@ -2,7 +2,7 @@ import type { PluginRuntime } from '../core/runtime.js';
 import { createNativeRuntime, type NativeOptions } from './native/index.js';
 import { createWorkerRuntime, type WorkerOptions } from './worker/index.js';
 
-export { bindToNode, counters } from './native/index.js';
+export { bindToNode, counters, type Probed, probeLibrary } from './native/index.js';
 export { ReloadingRuntime } from './reloading-runtime.js';
 export { describeWrapper, type ThreadInfo } from './worker/index.js';
 
