@@ -79,7 +79,7 @@ function faultOf({ machine, bits, bigEndian, kind }: ElfHeader): string | null {
     const what = `${bits}-bit ${bigEndian ? 'big-endian ' : ''}file for ${machine}`;
     return `a ${what}, this machine is 64-bit ${ownMachine}; build the engine for this machine`;
   }
-  return kind === 'shared library' ? null : `a ${kind}, not a shared library; link it with -shared`;
+  return kind === 'shared library' ? null : `${kind} instead of a shared library; link it with -shared`;
 }
 
 function show({ path, header, library, entryPoints, loaded, fault }: Inspection): string {

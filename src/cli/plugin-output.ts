@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 /** Shows on standard error what a plugin logs or prints while a command runs it. */
 export function writeLine(level: string, message: string, fields: object): void {
   // Where it came from is clear: there is one plugin, and one call.
-  const { stack, stream: _stream, sid: _sid, tag: _tag, ...rest } = fields as Record<string, unknown>;
-  const extra = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
+  const { stack } = fields as Record<string, unknown>;
+  const rest = Object.entries(fields).filter(([name]) => !['stack', 'stream', 'sid', 'tag'].includes(name));
+  const extra = rest.length === 0 ? '' : ` ${JSON.stringify(Object.fromEntries(rest))}`;
   process.stderr.write(`  | ${level}: ${message}${extra}\n`);
   if (typeof stack === 'string') process.stderr.write(indent(withoutOurFrames(stack)));
 }

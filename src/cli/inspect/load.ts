@@ -42,7 +42,7 @@ export async function loadInChild(path: string, timeoutMs: number): Promise<Load
   };
   // The group of its own does not hear of it.
   process.once('SIGINT', interrupted);
-  let late = false;
+  let late = false as boolean;
   const timer = setTimeout(() => {
     late = true;
     kill();
@@ -59,11 +59,7 @@ export async function loadInChild(path: string, timeoutMs: number): Promise<Load
   });
   clearTimeout(timer);
   process.off('SIGINT', interrupted);
-  const steps = lines
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Progress);
-  const last = steps.at(-1);
+  const last = lines.split('\n').flatMap(readProgress).at(-1);
   if (last?.step === 'done') return { ...last.probed, printed };
   const where = last?.step === 'wrapperVersion' ? 'in wrapperVersion' : 'while it was being loaded (in a constructor)';
   const what = late
@@ -77,4 +73,13 @@ export async function loadInChild(path: string, timeoutMs: number): Promise<Load
     error: last === undefined ? `cannot be tried out: ${printed.trim()}` : what,
     printed,
   };
+}
+
+/** The library may write there, too. */
+function readProgress(line: string): Progress[] {
+  try {
+    return [JSON.parse(line) as Progress];
+  } catch {
+    return [];
+  }
 }
