@@ -10,10 +10,11 @@ import { type Ended, runCommand, Running } from '../fixtures/command-line.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** As in a shell: what npm tells scripts about this package would mislead it in another folder. */
-const env = Object.fromEntries(
+const shell = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(npm_(package|lifecycle|config_local_prefix)|INIT_CWD)/.test(name)),
 );
 
+let env: NodeJS.ProcessEnv;
 let folder: string;
 let project: string;
 let served: Running | null = null;
@@ -21,6 +22,8 @@ let served: Running | null = null;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'aiges-packed-'));
   project = join(folder, 'hello');
+  // Where a compiler cache is set up, it should know the sources again in another folder.
+  env = { ...shell, CCACHE_BASEDIR: project, CCACHE_NOHASHDIR: '1' };
 });
 
 afterAll(() => {
