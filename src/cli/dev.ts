@@ -47,7 +47,7 @@ async function dev(module: string | undefined, options: ConfigOptions): Promise<
       );
     }
   };
-  const folder = watchSources(plugin.path, (files) => void reload(files), say);
+  const { folder } = watchSources(plugin.path, (files) => void reload(files), say);
   say(`watching ${folder}`);
 }
 

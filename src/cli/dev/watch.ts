@@ -1,5 +1,5 @@
 import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
-import { dirname, extname, join, relative, resolve } from 'node:path';
+import { dirname, extname, join, relative, resolve, sep } from 'node:path';
 
 const sources = new Set(['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '.jsx', '.json']);
 const ignored = new Set(['node_modules', 'dist', 'build', 'coverage', 'log', 'xsf_status']);
@@ -7,18 +7,22 @@ const ignored = new Set(['node_modules', 'dist', 'build', 'coverage', 'log', 'xs
 /** Editors write a file in several steps, and version control writes many files. */
 const quietMs = 100;
 
+export interface Watched {
+  readonly folder: string;
+  stop(): void;
+}
+
 /**
  * Watches the sources around a module, in its folder and below. Folders are watched one by one, because watching a
  * whole tree would watch every file of its node_modules too. Does not keep the process alive.
  * @param onChange gets the files that changed, relative to the folder, when no other has changed for a moment
  * @param onTrouble told what cannot be watched
- * @returns the folder
  */
 export function watchSources(
   module: string,
   onChange: (files: readonly string[]) => void,
   onTrouble: (text: string) => void,
-): string {
+): Watched {
   const root = dirname(resolve(module));
   const watchers = new Map<string, FSWatcher>();
   const changed = new Set<string>();
@@ -47,7 +51,7 @@ export function watchSources(
       for (const entry of readdirSync(folder, { withFileTypes: true })) {
         if (entry.isDirectory() && isWatched(entry.name)) visit(join(folder, entry.name), isNew);
         // It may have been written before somebody watched.
-        else if (isNew && sources.has(extname(entry.name))) note(join(folder, entry.name));
+        else if (isNew && isWatched(entry.name) && sources.has(extname(entry.name))) note(join(folder, entry.name));
       }
     } catch (error) {
       // A folder may be gone again; the one where everything begins may not.
@@ -67,13 +71,24 @@ export function watchSources(
     if (what?.isDirectory() === true) {
       if (isWatched(name)) visit(path, true);
     } else {
-      if (what === undefined) leave(path);
-      if (sources.has(extname(name))) note(path);
+      if (what === undefined) leaveAll(path);
+      if (isWatched(name) && sources.has(extname(name))) note(path);
     }
   };
 
+  /** A folder that was moved is told about under its old name, if at all. */
+  const leaveAll = (folder: string): void => {
+    for (const each of [...watchers.keys()]) if (each === folder || each.startsWith(`${folder}${sep}`)) leave(each);
+  };
+
   visit(root, false);
-  return root;
+  return {
+    folder: root,
+    stop: () => {
+      clearTimeout(timer);
+      leaveAll(root);
+    },
+  };
 }
 
 function isWatched(name: string): boolean {

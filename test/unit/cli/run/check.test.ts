@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkAnswer, checkResults } from '../../../../src/cli/run/check.js';
 import { DataStatus, DataType, type Frame } from '../../../../src/core/frame.js';
-import { body, descriptor, frame } from './fixtures.js';
+import { body, descriptor, frame } from '../../../fixtures/descriptors.js';
 
 const declared = descriptor({
   outputs: [

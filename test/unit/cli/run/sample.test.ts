@@ -6,7 +6,7 @@ import { onceFrames, readSamples, type Samples, streamPackets } from '../../../.
 import { UsageError } from '../../../../src/cli/usage-error.js';
 import type { Descriptor } from '../../../../src/core/descriptor.js';
 import { DataStatus, DataType, emptyMap, type StringMap } from '../../../../src/core/frame.js';
-import { body, descriptor, param } from './fixtures.js';
+import { body, descriptor, param } from '../../../fixtures/descriptors.js';
 
 let folder: string;
 
