@@ -158,6 +158,9 @@ class Sequence {
         signal: abort.signal,
         deadline: performance.now() + timeoutMs,
       });
+    } catch (error) {
+      // That its thread was ended then says less.
+      throw abort.signal.aborted ? abort.signal.reason : error;
     } finally {
       clearTimeout(timer);
     }
