@@ -73,7 +73,7 @@ const finiMs = 10_000;
 
 /** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
 export function createHost(config: Config, options: HostOptions): Host {
-  const { log, wrapRuntime = (make) => make() } = options;
+  const { log, wrapRuntime = (make: () => PluginRuntime): PluginRuntime => make() } = options;
   const metrics =
     config.metrics === null
       ? null

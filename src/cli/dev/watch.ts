@@ -9,7 +9,7 @@ const quietMs = 100;
 
 export interface Watched {
   readonly folder: string;
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /**
