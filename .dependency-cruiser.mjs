@@ -12,7 +12,7 @@ export default {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '^src/(cli/main|index|testing)\\.ts$' },
+      from: { orphan: true, path: '^src/', pathNot: '^src/(cli/main|index|testing|sdk/typescript)\\.ts$' },
       to: {},
     },
     {
@@ -43,7 +43,12 @@ export default {
       '^src/host\\.ts$',
       '^src/(core|config|data|delivery|engine|runtimes|transports|observability)/',
     ),
-    layer('cli-imports-host', '^src/cli/', '^src/(cli|config|core|observability)/|^src/host\\.ts$'),
+    layer('schema-imports-core', '^src/schema/', '^src/(core|schema)/'),
+    layer(
+      'cli-imports-host',
+      '^src/cli/',
+      '^src/(cli|config|core|observability|schema)/|^src/(host|runtimes/load)\\.ts$',
+    ),
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },

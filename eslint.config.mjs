@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'build-*/', 'coverage/', 'demo/**/build/'] },
+  { ignores: ['dist/', 'build/', 'build-*/', 'coverage/', 'demo/**/build/', 'templates/native/'] },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {
@@ -16,6 +16,18 @@ export default tseslint.config(
       // Config and environment keys are reached by index signature on purpose (tsconfig asks for brackets there).
       '@typescript-eslint/dot-notation': 'off',
       eqeqeq: ['error', 'always'],
+    },
+  },
+  {
+    // They have node:test and nothing else to test with.
+    files: ['templates/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', name: 'test', package: 'node:test' }] },
+      ],
+      // The way of the platform is good enough for a stand-in.
+      '@typescript-eslint/no-deprecated': 'off',
     },
   },
   {

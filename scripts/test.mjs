@@ -126,7 +126,7 @@ function needs(command, version, debianPackage) {
 }
 
 function cFiles() {
-  return ['native', 'demo', 'test']
+  return ['native', 'demo', 'templates', 'test']
     .flatMap((dir) => readdirSync(dir, { recursive: true }).map((file) => join(dir, file)))
     .filter((file) => /\.(c|cc|h)$/.test(file));
 }

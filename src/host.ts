@@ -61,6 +61,8 @@ export interface HostOptions {
   readonly log: Logger;
   /** Makes the runtime of a service; tests put a fake here. */
   readonly loadRuntime?: (service: ServiceConfig) => PluginRuntime;
+  /** Gets what makes the runtime of a service, as often as it is called, and gives the one that the service uses. */
+  readonly wrapRuntime?: (make: () => PluginRuntime) => PluginRuntime;
 }
 
 /** How long an answer that says "shutting down" may take to reach its client before connections are cut. */
@@ -71,7 +73,7 @@ const finiMs = 10_000;
 
 /** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
 export function createHost(config: Config, options: HostOptions): Host {
-  const { log } = options;
+  const { log, wrapRuntime = (make: () => PluginRuntime): PluginRuntime => make() } = options;
   const metrics =
     config.metrics === null
       ? null
@@ -108,7 +110,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     config: serviceConfig,
     service: new Service({
       name: serviceConfig.name,
-      runtime: load(serviceConfig),
+      runtime: wrapRuntime(() => load(serviceConfig)),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
       prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, signal) : frames),
       resources: serviceConfig.resources ? config.limits.resources : null,

@@ -5,6 +5,7 @@
 #include "js_thread.h"
 #include "loan_wrap.h"
 #include "napi_setup.h"
+#include "probe_wrap.h"
 #include "stream_wrap.h"
 #include "wire_wrap.h"
 
@@ -15,6 +16,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   aiges::ExportAffinity(env, exports);
   aiges::ExportEngine(env, exports);
   aiges::ExportLoans(env, exports);
+  aiges::ExportProbe(env, exports);
   aiges::ExportStream(env, exports);
   aiges::ExportWire(env, exports);
   return exports;

@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { callGrpc } from './client/grpc.js';
 import { callHttp } from './client/http.js';
 import { type Answer, parseInput, parseOutput, parseParam } from './client/request.js';
+import { collect, parseMs } from './option-values.js';
+import { UsageError } from './usage-error.js';
 
 interface CallOptions {
   readonly input: readonly string[];
@@ -39,16 +41,6 @@ export function addCall(program: Command): void {
     .action(call);
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
-}
-
-function parseMs(text: string): number {
-  const ms = Number(text);
-  if (!Number.isInteger(ms) || ms <= 0) throw new InvalidArgumentError('expected a positive number of milliseconds');
-  return ms;
-}
-
 async function call(address: string, options: CallOptions): Promise<void> {
   const url = URL.canParse(address) ? new URL(address) : null;
   const request = {
@@ -60,7 +52,7 @@ async function call(address: string, options: CallOptions): Promise<void> {
   };
   if (url?.protocol === 'http:' || url?.protocol === 'https:') print(await callHttp(url, request), options.save);
   else if (url?.protocol === 'grpc:') print(await callGrpc(url.host, request), options.save);
-  else throw new Error(`${address}: expected an address that starts with grpc:// or http://`);
+  else throw new UsageError(`${address}: expected an address that starts with grpc:// or http://`);
 }
 
 function print(answer: Answer, save: string | undefined): void {

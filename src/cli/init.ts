@@ -14,6 +14,7 @@ export function addInit(program: Command): void {
     .argument('[file]', 'where to write it', 'aiges.toml')
     .option('-f, --force', 'replace an existing file')
     .option('--keep', 'leave an existing file alone and succeed')
+    .addHelpText('after', '\nExample:\n  aiges-ts init aiges.toml\n')
     .action((file: string, options: InitOptions) => {
       init(file, options);
     });

@@ -1,55 +1,44 @@
 import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import type { Command } from 'commander';
-import { loadConfig } from '../config/load.js';
-import type { Config } from '../config/config.js';
+import type { Config, LoadedConfig } from '../config/config.js';
 import { formatAddress } from '../core/address.js';
-import { createHost, type Drained, type Host, type Started } from '../host.js';
+import { createHost, type Drained, type Host, type HostOptions, type Started } from '../host.js';
 import { openLog } from '../observability/logger.js';
+import { addConfigOptions, type ConfigOptions, readConfig } from './config-options.js';
 import { createRecording } from './recording.js';
 import { version } from './version.js';
 
-export interface ServeOptions {
-  readonly config?: string;
-  readonly service?: string;
-  readonly set: readonly string[];
-}
-
 export function addServe(program: Command): void {
-  program
-    .command('serve')
+  addConfigOptions(program.command('serve'))
     .description('load the plugin of a configuration and serve it until SIGTERM or SIGINT')
-    .option('-c, --config <file>', 'configuration file (default: ./aiges.toml if there is one)')
-    .option('-s, --service <section>', 'name of the service section (default: svcName)')
-    .option('--set <section.key=value>', 'override a key of the configuration; may be repeated', collect, [])
-    .action(async (options: ServeOptions) => {
-      await serve(options);
+    .addHelpText('after', '\nExample:\n  aiges-ts serve -c aiges.toml --set http.listen=127.0.0.1:8080\n')
+    .action(async (options: ConfigOptions) => {
+      await serve(() => readConfig(options));
     });
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
-}
-
-/** Serves until a signal ends the process. Resolves when everything listens and the addresses have been printed. */
-export async function serve(options: ServeOptions): Promise<Started> {
+/**
+ * Serves until a signal ends the process. Resolves when everything listens and the addresses have been printed.
+ * @param read gives the configuration
+ * @param wrapRuntime sees how the runtime of the plugin is made, and gives the one to serve
+ */
+export async function serve(read: () => LoadedConfig, wrapRuntime?: HostOptions['wrapRuntime']): Promise<Started> {
   // grpc-js writes to the terminal on its own; what matters of it reaches us as an error.
   setLogVerbosity(logVerbosity.NONE);
   // Whoever read our output may be gone: no reason to lose the calls that are running.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const record = createRecording('.', warn);
   record('xsf_initializing');
-  const { config, warnings } = loadConfig({
-    path: options.config ?? null,
-    ...(options.service === undefined ? {} : { section: options.service }),
-    env: process.env,
-    overrides: options.set,
-  });
+  const { config, warnings } = read();
   for (const warning of warnings) warn(warning);
 
   const opened = await openLog(config.log, warn);
   const closeLog = (): Promise<void> => opened.close();
   try {
-    const host = createHost(config, { log: opened.log });
+    const host = createHost(config, {
+      log: opened.log,
+      ...(wrapRuntime === undefined ? {} : { wrapRuntime }),
+    });
     record('user_initializing');
     // From here on a signal must find its handler: an engine may take minutes to load.
     const stopped = stopOnSignal(host, closeLog);

@@ -38,4 +38,12 @@ export interface BodyDescriptor {
   readonly description: string;
   /** Attributes that it has where the other side does not say: `encoding`, `format`, `compress`. */
   readonly attributes: Readonly<Record<string, string>>;
+  readonly sample: Sample;
+}
+
+/** What stands for an input when its author runs the plugin without a client: the bytes, else what a file holds. */
+export interface Sample {
+  /** Starts at the directory of the plugin. */
+  readonly path: string | null;
+  readonly bytes: Uint8Array | null;
 }

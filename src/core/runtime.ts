@@ -1,4 +1,5 @@
 import type { Call } from './call.js';
+import type { Descriptor } from './descriptor.js';
 import type { Frame, StringMap } from './frame.js';
 
 /** What a plugin turned out to be once it was loaded. */
@@ -10,6 +11,8 @@ export interface PluginInfo {
   readonly capabilities: { readonly once: boolean; readonly stream: boolean; readonly resources: boolean };
   /** The names of its inputs, every one of which a stream has to end; `null` when nobody can say. */
   readonly inputs: readonly string[] | null;
+  /** What it says about its requests and answers; `null` for a kind that has no words for it. */
+  readonly descriptor: Descriptor | null;
 }
 
 /** What a plugin gave back. */

@@ -31,11 +31,9 @@ export class Service {
   readonly #streams: ServiceOptions['streams'];
   readonly #record: NonNullable<ServiceOptions['record']>;
   #sessions = 0;
-  /** What the plugin itself says of its inputs. */
-  #declared: readonly string[] | null = null;
+  /** What the plugin says of itself. Read anew for every call: a plugin that is being written changes. */
+  #info: PluginInfo | null = null;
   readonly #resources: Resources | null;
-  /** Whether the plugin takes resources, which it says when it starts. */
-  #takesResources = false;
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
@@ -50,15 +48,13 @@ export class Service {
 
   /** @throws AigesError `initFailed` */
   async start(config: StringMap): Promise<PluginInfo> {
-    const info = await this.#runtime.start(config);
-    this.#declared = info.inputs;
-    this.#takesResources = info.capabilities.resources;
-    return info;
+    this.#info = await this.#runtime.start(config);
+    return this.#info;
   }
 
   /** The personalised resources of the plugin; null when it takes none, or clients are not to load any. */
   get resources(): Resources | null {
-    return this.#takesResources ? this.#resources : null;
+    return this.#info?.capabilities.resources === true ? this.#resources : null;
   }
 
   /** Whether new calls are still taken. */
@@ -191,7 +187,7 @@ export class Service {
 
   /** The names of the inputs: who configures the service has the last word. */
   get #inputs(): readonly string[] | null {
-    return this.#streams.inputs ?? this.#declared;
+    return this.#streams.inputs ?? this.#info?.inputs ?? null;
   }
 
   async #queue(signal: AbortSignal): Promise<Permit> {

@@ -2,12 +2,17 @@ import type { PluginRuntime } from '../core/runtime.js';
 import { createNativeRuntime, type NativeOptions } from './native/index.js';
 import { createWorkerRuntime, type WorkerOptions } from './worker/index.js';
 
-export { bindToNode, counters } from './native/index.js';
+export { bindToNode, counters, type Probed, probeLibrary } from './native/index.js';
+export { ReloadingRuntime } from './reloading-runtime.js';
+export { describeWrapper, type ThreadInfo } from './worker/index.js';
 
 type NativeChoice = { readonly kind: 'native' } & Required<
   Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon' | 'tagGraceMs'>
 >;
-type NodeChoice = { readonly kind: 'node' } & Pick<WorkerOptions, 'path' | 'instances' | 'execLimitMs' | 'heapMiB'>;
+export type NodeChoice = { readonly kind: 'node' } & Pick<
+  WorkerOptions,
+  'path' | 'instances' | 'execLimitMs' | 'heapMiB'
+>;
 
 /** What to run, by kind. */
 export type PluginChoice = NativeChoice | NodeChoice;
@@ -19,6 +24,9 @@ export type RuntimeSurroundings = Required<
   >
 > &
   Pick<WorkerOptions, 'onLog'>;
+
+/** Takes what a plugin logs and prints. */
+export type PluginLog = RuntimeSurroundings['onLog'];
 
 /** The one place that knows which kinds of plugins there are. */
 export function loadRuntime(plugin: PluginChoice, surroundings: RuntimeSurroundings): PluginRuntime {

@@ -15,8 +15,6 @@ export interface Declaration {
   readonly params: readonly Declared<ParamDescriptor>[];
   readonly inputs: readonly Declared<BodyDescriptor>[];
   readonly outputs: readonly Declared<BodyDescriptor>[];
-  /** The input fields by property, for their sample data. */
-  readonly samples: readonly { readonly name: string; readonly field: BodyField }[];
   readonly once: boolean;
   readonly stream: boolean;
   /** Streams are written as `create`, `write` and `destroy`. */
@@ -34,8 +32,8 @@ export function readDeclaration(wrapper: WrapperBase): Declaration {
   const params = requestFields.flatMap(([property, field]) =>
     isParamField(field) ? [{ property, descriptor: field.describe(property) }] : [],
   );
-  const bodies = requestFields.flatMap(([property, field]) =>
-    isBodyField(field) ? [{ property, field, descriptor: field.describe(property) }] : [],
+  const inputs = requestFields.flatMap(([property, field]) =>
+    isBodyField(field) ? [{ property, descriptor: field.describe(property) }] : [],
   );
   const outputs = responseFields.map(([property, field]) => {
     if (isParamField(field)) {
@@ -43,7 +41,6 @@ export function readDeclaration(wrapper: WrapperBase): Declaration {
     }
     return { property, descriptor: field.describe(property) };
   });
-  const inputs = bodies.map(({ property, descriptor }) => ({ property, descriptor }));
   refuseTwice(params, 'parameter');
   refuseTwice(inputs, 'input');
   refuseTwice(outputs, 'output');
@@ -58,7 +55,6 @@ export function readDeclaration(wrapper: WrapperBase): Declaration {
     params,
     inputs,
     outputs,
-    samples: bodies.map(({ field, descriptor }) => ({ name: descriptor.name, field })),
     ...readMethods(wrapper),
   };
 }

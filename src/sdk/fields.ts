@@ -162,6 +162,7 @@ export function faultOf(value: string | number | boolean, shape: Omit<ParamDescr
 
 /** What is sent for an input when its author runs the wrapper without a client: a file, or the bytes themselves. */
 interface Sample<T> {
+  /** Starts at the directory of the wrapper. */
   readonly path?: string;
   readonly value?: T;
 }
@@ -180,8 +181,6 @@ export abstract class BodyField<T = unknown, Required extends boolean = boolean>
   declare readonly [valueType]: T;
   declare readonly [isRequired]: Required;
   readonly key: string | null;
-  /** Sample data for a run without a client; the path starts at the directory of the wrapper. */
-  readonly sample: { readonly path: string | null; readonly bytes: Uint8Array | null };
   readonly #shape: Omit<BodyDescriptor, 'name'>;
 
   protected constructor(
@@ -192,7 +191,6 @@ export abstract class BodyField<T = unknown, Required extends boolean = boolean>
     attributes: Readonly<Record<string, string>>,
   ) {
     this.key = readKey(options.key);
-    this.sample = { path: options.path ?? null, bytes: sample };
     const given = Object.entries({
       encoding: options.encoding,
       format: options.format,
@@ -205,6 +203,8 @@ export abstract class BodyField<T = unknown, Required extends boolean = boolean>
       title: options.title ?? '',
       description: options.description ?? '',
       attributes: { ...attributes, ...Object.fromEntries(given) },
+      // A copy: what is sent to other threads takes everything around it along.
+      sample: { path: options.path ?? null, bytes: sample === null ? null : new Uint8Array(sample) },
     };
   }
 

@@ -40,9 +40,18 @@ function run(...args: string[]): Promise<{ code: number; stdout: string; stderr:
 describe('aiges-ts', () => {
   it('suggests the command that was meant', async () => {
     const { code, stderr } = await run('serv');
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('Did you mean serve?');
   });
+
+  it.each(['create', 'run', 'dev', 'serve', 'call', 'schema', 'inspect', 'init'])(
+    'explains %s with an example',
+    async (command) => {
+      const { code, stdout } = await run(command, '--help');
+      expect(stdout).toMatch(new RegExp(`Examples?:\\n +aiges-ts ${command}`));
+      expect(code).toBe(0);
+    },
+  );
 
   it('prints its version', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -79,14 +88,14 @@ describe('aiges-ts with flags of the original', () => {
 
 describe('aiges-ts call', () => {
   it.each([
-    [['ftp://x'], /expected an address that starts with grpc:\/\/ or http:\/\//],
-    [['grpc://127.0.0.1:1', '-i', 'a'], /expected name=text or name=@file/],
-    [['grpc://127.0.0.1:1', '-t', '0'], /expected a positive number of milliseconds/],
-    [['http://127.0.0.1:9/', '-i', 'a=b'], /cannot reach http:\/\/127\.0\.0\.1:9\/v1\/private\/svcName: /],
-  ])('%j ends with exit code 1 and what is wrong', async (args, message) => {
+    [['ftp://x'], 2, /expected an address that starts with grpc:\/\/ or http:\/\//],
+    [['grpc://127.0.0.1:1', '-i', 'a'], 2, /expected name=text or name=@file/],
+    [['grpc://127.0.0.1:1', '-t', '0'], 2, /expected a positive number of milliseconds/],
+    [['http://127.0.0.1:9/', '-i', 'a=b'], 1, /cannot reach http:\/\/127\.0\.0\.1:9\/v1\/private\/svcName: /],
+  ])('%j ends with exit code %i and what is wrong', async (args, expected, message) => {
     const { code, stderr } = await run('call', ...args);
     expect(stderr).toMatch(message);
-    expect(code).toBe(1);
+    expect(code).toBe(expected);
   });
 
   it.each(['grpc', 'http'])('prints what a loader answers over %s', async (protocol) => {

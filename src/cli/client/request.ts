@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { DataType } from '../../core/frame.js';
+import { UsageError } from '../usage-error.js';
 
 export type TypeName = keyof typeof DataType;
 
@@ -53,7 +54,7 @@ const typesByExtension: Readonly<Record<string, TypeName>> = {
 /** Reads `name=text`, `name=@file` or `name:type=…`. */
 export function parseInput(argument: string): NamedInput {
   const equals = argument.indexOf('=');
-  if (equals <= 0) throw new Error(`--input ${argument}: expected name=text or name=@file`);
+  if (equals <= 0) throw new UsageError(`--input ${argument}: expected name=text or name=@file`);
   const { name, type } = parseNameAndType(argument.slice(0, equals), '--input');
   const value = argument.slice(equals + 1);
   if (!value.startsWith('@')) return { name, type: type ?? 'text', data: Buffer.from(value) };
@@ -69,7 +70,7 @@ export function parseOutput(argument: string): NamedOutput {
 /** Reads `key=value`. */
 export function parseParam(argument: string): readonly [string, string] {
   const equals = argument.indexOf('=');
-  if (equals <= 0) throw new Error(`--param ${argument}: expected key=value`);
+  if (equals <= 0) throw new UsageError(`--param ${argument}: expected key=value`);
   return [argument.slice(0, equals), argument.slice(equals + 1)];
 }
 
@@ -80,10 +81,12 @@ export function typeName(value: number): TypeName {
 
 function parseNameAndType(text: string, option: string): NamedOutput {
   const [name = '', type, ...rest] = text.split(':');
-  if (name === '' || rest.length > 0) throw new Error(`${option} ${text}: expected name or name:type`);
+  if (name === '' || rest.length > 0) throw new UsageError(`${option} ${text}: expected name or name:type`);
   if (type === undefined) return { name, type: null };
   if (!Object.hasOwn(DataType, type)) {
-    throw new Error(`${option} ${text}: "${type}" is no type; expected one of ${Object.keys(DataType).join(', ')}`);
+    throw new UsageError(
+      `${option} ${text}: "${type}" is no type; expected one of ${Object.keys(DataType).join(', ')}`,
+    );
   }
   return { name, type: type as TypeName };
 }

@@ -66,6 +66,15 @@ export interface Opened {
   readonly incomplete: readonly string[];
 }
 
+/** What came of opening a library. */
+export interface Probed {
+  /** Whether the dynamic linker took it. */
+  readonly opened: boolean;
+  /** Why the loader would not take it. */
+  readonly error: string | null;
+  readonly version: string | null;
+}
+
 export interface Answer {
   readonly frames: readonly NativeFrame[];
   /** To be released; `null` when the frames are ordinary memory that the garbage collector takes care of. */
@@ -170,6 +179,11 @@ export interface Addon {
   reclaim(id: number): boolean;
   /** Ends every loan of a thread that nobody has borrowed. */
   reclaimAll(thread: number): void;
+  /**
+   * Opens a library and looks for its entry points, here and now: for a process that nobody else needs.
+   * @param call whether wrapperVersion is called, too; nothing else ever is
+   */
+  probe(path: string, call: boolean): Probed;
   /** Keeps every thread of the process, and those that they start, on these CPUs; gives a text when that fails. */
   bindToCpus(cpus: readonly number[]): string | null;
 }

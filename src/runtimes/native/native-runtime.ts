@@ -212,6 +212,7 @@ class NativeRuntime implements PluginRuntime {
         },
         // The ABI has no words for it.
         inputs: null,
+        descriptor: null,
       };
     } catch (caught) {
       throw toStartError(caught, path);

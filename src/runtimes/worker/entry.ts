@@ -197,11 +197,11 @@ async function main(port: MessagePort, { path, config, engineLimits }: ThreadDat
       },
       openEngine: createEngineOpener(dirname(path), engineLimits),
     });
-    await driver.init(config);
+    if (config !== null) await driver.init(config);
   } catch (caught) {
     const error =
       caught instanceof AigesError
-        ? caught
+        ? withStack(caught)
         : new AigesError('initFailed', {
             message: caught instanceof Error ? (caught.stack ?? caught.message) : String(caught),
           });
@@ -212,6 +212,13 @@ async function main(port: MessagePort, { path, config, engineLimits }: ThreadDat
   port.on('message', (message: ToThread) => void thread.handle(message));
   const { once, stream, resources } = driver.capabilities;
   send({ type: 'ready', info: { descriptor: driver.descriptor, once, stream, resources } });
+}
+
+/** The loader's own stack would tell nobody anything; the wrapper's says where to look. */
+function withStack(error: AigesError): AigesError {
+  const { kind, message, pluginCode, cause } = error;
+  if (!(cause instanceof Error) || cause.stack === undefined) return error;
+  return new AigesError(kind, { message, detail: cause.stack, ...(pluginCode === null ? {} : { pluginCode }) });
 }
 
 /** Authors log what they like; functions and the like cannot cross. */

@@ -1,1 +1,2 @@
-export { createWorkerRuntime, type WorkerOptions } from './worker-runtime.js';
+export type { ThreadInfo } from './protocol.js';
+export { createWorkerRuntime, describeWrapper, type WorkerOptions } from './worker-runtime.js';

@@ -47,7 +47,8 @@ export interface ThreadInfo {
 export interface ThreadData {
   /** Absolute path of the module that exports the wrapper. */
   readonly path: string;
-  readonly config: StringMap;
+  /** What `init` gets; `null` only reads what the wrapper declares. */
+  readonly config: StringMap | null;
   /** What the engine of a `NativeWrapper` may use; absent ones have the defaults of engines. */
   readonly engineLimits: EngineLimits;
 }

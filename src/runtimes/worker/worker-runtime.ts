@@ -7,6 +7,7 @@ import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
 import { loadAddon } from '../native/addon.js';
 import type { EngineLimits } from './engine-opener.js';
+import { KeptResources, ownContent } from '../kept-resources.js';
 import { handoverBytes, post, type Posting, postError } from './posting.js';
 import type { PostedCall, PostedFrame, ThreadInfo } from './protocol.js';
 import { WorkerSession } from './worker-session.js';
@@ -44,6 +45,7 @@ export function createWorkerRuntime(options: WorkerOptions): WorkerRuntime {
   return new WorkerRuntime(options);
 }
 
+const defaultEntry = new URL('./entry.js', import.meta.url);
 const shortestPauseMs = 100;
 const longestPauseMs = 10_000;
 /** A thread that has lived for so long has earned that its next replacement starts at once. */
@@ -59,8 +61,7 @@ export class WorkerRuntime implements PluginRuntime {
   readonly #waiting = new Set<(thread: WorkerThread | AigesError) => void>();
   readonly #pauses = new Set<NodeJS.Timeout>();
   #config: StringMap = new Map();
-  /** What every thread has to have, for those that come later. */
-  readonly #resources = new Map<number, readonly Frame[]>();
+  readonly #resources = new KeptResources();
   #pauseMs = shortestPauseMs;
   #stopped = false;
   #stuck = 0;
@@ -88,8 +89,7 @@ export class WorkerRuntime implements PluginRuntime {
       infos = await Promise.all(threads.map(({ info }) => info));
     } catch (error) {
       await this.stop();
-      const { message } = AigesError.from(error);
-      throw new AigesError('initFailed', { message: `${this.#options.path}: ${message}`, cause: error });
+      throw inFile(this.#options.path, AigesError.from(error));
     }
     for (const thread of threads) this.#take(thread);
     const [info] = infos;
@@ -101,6 +101,7 @@ export class WorkerRuntime implements PluginRuntime {
       warnings: [],
       capabilities: { once, stream, resources },
       inputs: mandatoryInputs(descriptor),
+      descriptor,
     };
   }
 
@@ -148,15 +149,14 @@ export class WorkerRuntime implements PluginRuntime {
   }
 
   async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
-    // The memory of a request goes with it; a resource stays.
-    const kept = frames.map((frame) => ({ ...frame, data: new Uint8Array(frame.data) }));
-    this.#resources.set(id, kept);
+    const kept = ownContent(frames);
+    this.#resources.keep(id, kept);
     const threads = [...this.#ready];
     const outcomes = await Promise.allSettled(threads.map((thread) => this.#load(thread, id, kept)));
     // A thread that has ended meanwhile is no failure: its successor gets what is kept.
     const failed = outcomes.find((outcome) => outcome.status === 'rejected' && !isCrash(outcome.reason));
     if (failed?.status !== 'rejected') return;
-    this.#resources.delete(id);
+    this.#resources.drop(id);
     await Promise.allSettled(threads.map((thread) => this.#unload(thread, id)));
     throw failed.reason;
   }
@@ -167,13 +167,12 @@ export class WorkerRuntime implements PluginRuntime {
   }
 
   async unloadResource(id: number): Promise<void> {
-    const kept = this.#resources.get(id);
     // First: a thread that gets ready meanwhile is not to have it.
-    this.#resources.delete(id);
+    const kept = this.#resources.drop(id);
     const outcomes = await Promise.allSettled([...this.#ready].map((thread) => this.#unload(thread, id)));
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled' || isCrash(outcome.reason)) continue;
-      if (kept !== undefined) this.#resources.set(id, kept);
+      if (kept !== undefined) this.#resources.keep(id, kept);
       throw outcome.reason;
     }
   }
@@ -197,26 +196,6 @@ export class WorkerRuntime implements PluginRuntime {
     await thread.ask({ type: 'unload', resource: id }).done;
   }
 
-  /** Lets a new thread have calls once it has what the others have, what changes meanwhile included. */
-  async #join(thread: WorkerThread): Promise<void> {
-    const has = new Map<number, readonly Frame[]>();
-    for (;;) {
-      const [stale] = [...has].find(([id, frames]) => this.#resources.get(id) !== frames) ?? [];
-      const [missing, frames] = [...this.#resources].find(([id]) => !has.has(id)) ?? [];
-      if (stale !== undefined) {
-        await this.#unload(thread, stale);
-        has.delete(stale);
-      } else if (missing !== undefined && frames !== undefined) {
-        await this.#load(thread, missing, frames);
-        has.set(missing, frames);
-      } else {
-        // In the same turn as the look at what there is.
-        if (!this.#stopped) this.#take(thread);
-        return;
-      }
-    }
-  }
-
   /** Ends one thread in order; gives what its wrapper said against it. */
   async #finish(thread: WorkerThread): Promise<AigesError | null> {
     let failure: AigesError | null = null;
@@ -232,7 +211,7 @@ export class WorkerRuntime implements PluginRuntime {
   }
 
   #spawn(): WorkerThread {
-    const { entry = new URL('./entry.js', import.meta.url), path, heapMiB, onLog, onMeter, onTrace } = this.#options;
+    const { entry = defaultEntry, path, heapMiB, onLog, onMeter, onTrace } = this.#options;
     const { engineLimits = {} } = this.#options;
     const thread = new WorkerThread({
       entry,
@@ -278,7 +257,13 @@ export class WorkerRuntime implements PluginRuntime {
     const thread = this.#spawn();
     try {
       await thread.info;
-      await this.#join(thread);
+      const keeper = {
+        load: (id: number, content: readonly Frame[]) => this.#load(thread, id, content),
+        unload: (id: number) => this.#unload(thread, id),
+      };
+      await this.#resources.bringTo(keeper, () => {
+        if (!this.#stopped) this.#take(thread);
+      });
     } catch (error) {
       const { message } = AigesError.from(error);
       if (this.#stopped) return;
@@ -388,6 +373,43 @@ export class WorkerRuntime implements PluginRuntime {
       },
     };
   }
+}
+
+/**
+ * Reads what a wrapper declares in a thread of its own, without a call of its `init`.
+ * @throws AigesError `initFailed` that says what is missing; its detail says where, if that is known
+ */
+export async function describeWrapper({
+  path,
+  onLog,
+  entry = defaultEntry,
+}: Pick<WorkerOptions, 'path' | 'onLog' | 'entry'>): Promise<ThreadInfo> {
+  const thread = new WorkerThread({
+    entry,
+    path: resolve(path),
+    config: null,
+    heapMiB: null,
+    engineLimits: {},
+    onLog,
+    onMeter: () => undefined,
+    onTrace: () => undefined,
+  });
+  try {
+    return await thread.info;
+  } catch (error) {
+    throw inFile(path, AigesError.from(error));
+  } finally {
+    await thread.kill(crashed('it has been described'));
+  }
+}
+
+function inFile(path: string, error: AigesError): AigesError {
+  const { message, detail } = error;
+  return new AigesError('initFailed', {
+    message: `${path}: ${message}`,
+    cause: error,
+    ...(detail === null ? {} : { detail }),
+  });
 }
 
 function isCrash(error: unknown): boolean {
