@@ -87,7 +87,7 @@ describe('a stream of sound', () => {
     const given = answers.flatMap(({ output }) => output?.pl ?? []);
     const of = (name: string): unknown[] =>
       given
-        .filter(({ meta }) => meta?.name === name)
+        .filter(({ meta }) => meta.name === name)
         .map(({ data }) => JSON.parse(Buffer.from(data).toString()) as unknown);
     expect(of('level')).toHaveLength(packets.length);
     const speaking = (of('level') as Level[]).map((level) => level.speaking);

@@ -21,8 +21,7 @@ export async function startMock(): Promise<MockRecogniser> {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const form = await readForm(request);
     const fault = faultOf(request, form);
-    const sample = form.get('sample');
-    const [word = '', argument = ''] = sample instanceof Blob ? (await sample.text()).split(' ') : [];
+    const [word = '', argument = ''] = (form.get('sample') ?? '').split(' ');
     const send = (status: object, rest: object = {}): void => {
       response.setHeader('content-type', 'application/json').end(JSON.stringify({ status, ...rest }));
     };
@@ -57,27 +56,30 @@ export async function startMock(): Promise<MockRecogniser> {
   };
 }
 
-async function readForm(request: IncomingMessage): Promise<FormData> {
+/** The parts of a multipart form by name. */
+async function readForm(request: IncomingMessage): Promise<ReadonlyMap<string, string>> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const headers = { 'content-type': request.headers['content-type'] ?? '' };
-  return await new Response(Buffer.concat(chunks), { headers }).formData();
+  const boundary = /boundary=(.+)$/.exec(request.headers['content-type'] ?? '')?.[1] ?? '';
+  // One character per byte: samples are no text.
+  const parts = Buffer.concat(chunks).toString('latin1').split(`--${boundary}`).slice(1, -1);
+  return new Map(
+    parts.map((part) => {
+      const end = part.indexOf('\r\n\r\n');
+      return [/ name="([^"]*)"/.exec(part.slice(0, end))?.[1] ?? '', part.slice(end + 4, -2)];
+    }),
+  );
 }
 
 /** Checks a request as the real one does. */
-function faultOf(request: IncomingMessage, form: FormData): object | null {
-  const text = (name: string): string => {
-    const value = form.get(name);
-    return typeof value === 'string' ? value : '';
-  };
-  const secret = accounts[text('access_key')];
+function faultOf({ method, url }: IncomingMessage, form: ReadonlyMap<string, string>): object | null {
+  const key = form.get('access_key') ?? '';
+  const secret = accounts[key];
   if (secret === undefined) return { code: 3001, msg: 'Invalid Access Key' };
-  const signed = [request.method, request.url, text('access_key'), 'audio', '1', text('timestamp')].join('\n');
+  const signed = [method, url, key, 'audio', '1', form.get('timestamp')].join('\n');
   const signature = createHmac('sha1', secret).update(signed).digest('base64');
-  if (signature !== text('signature')) return { code: 3014, msg: 'Invalid Signature' };
-  const sample = form.get('sample');
-  if (!(sample instanceof Blob) || String(sample.size) !== text('sample_bytes')) {
-    return { code: 3006, msg: 'Invalid Arguments' };
-  }
+  if (signature !== form.get('signature')) return { code: 3014, msg: 'Invalid Signature' };
+  const size = form.get('sample')?.length;
+  if (String(size) !== form.get('sample_bytes')) return { code: 3006, msg: 'Invalid Arguments' };
   return null;
 }

@@ -128,7 +128,7 @@ function signedForm(path: string, { key, secret }: Account, sample: Uint8Array):
   form.set('timestamp', timestamp);
   form.set('signature', createHmac('sha1', secret).update(signed).digest('base64'));
   form.set('sample_bytes', String(sample.byteLength));
-  form.set('sample', new Blob([sample as Uint8Array<ArrayBuffer>]), 'sample');
+  form.set('sample', new Blob([sample]), 'sample');
   return form;
 }
 
