@@ -128,7 +128,7 @@ function needs(command, version, debianPackage) {
 function cFiles() {
   return ['native', 'demo', 'templates', 'test']
     .flatMap((dir) => readdirSync(dir, { recursive: true }).map((file) => join(dir, file)))
-    .filter((file) => /\.(c|cc|h)$/.test(file));
+    .filter((file) => /\.(c|cc|h)$/.test(file) && !file.includes('node_modules'));
 }
 
 function summarize() {
