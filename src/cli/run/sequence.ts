@@ -135,7 +135,8 @@ class Sequence {
     let since = performance.now();
     for await (const output of session.results()) {
       this.#tell({ type: 'output', step: 'stream', ms: performance.now() - since, frames: output.frames });
-      results.push([...output.frames]);
+      // What is released may be gone by the time that all is checked.
+      results.push(output.frames.map((frame) => ({ ...frame, data: new Uint8Array(frame.data) })));
       output.release();
       since = performance.now();
     }

@@ -100,6 +100,7 @@ describe('start', () => {
       warnings: [],
       capabilities: { once: true, stream: true, resources: true },
       inputs: null,
+      descriptor: null,
     });
     await runtime.stop();
   });
