@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'build-*/', 'coverage/', 'demo/**/build/', 'templates/native/'] },
+  { ignores: ['dist/', 'build/', 'build-*/', 'coverage/', 'demo/**/build/'] },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {

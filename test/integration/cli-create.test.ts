@@ -7,7 +7,7 @@ import { aiges, runCommand } from '../fixtures/command-line.js';
 import { createProject } from '../fixtures/project.js';
 
 const templates = readdirSync(new URL('../../templates', import.meta.url)).filter(
-  (name) => name !== 'common' && name !== 'native',
+  (name) => name !== 'common',
 );
 
 let folder: string;
