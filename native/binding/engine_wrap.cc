@@ -141,6 +141,7 @@ Request ReadRequest(const Napi::CallbackInfo& info, const EngineHandle& handle, 
   request.lease = options.lease;
   request.leased_bytes_limit = options.leased_bytes;
   request.abandoned_limit = options.abandoned;
+  request.wake = Executor::Wake::kLater;
   if (!borrowed.empty()) {
     request.pins = PinAll(*js, env, borrowed);
     request.inside = js->EnterEngine();
@@ -159,6 +160,7 @@ Napi::Value Call(const Napi::CallbackInfo& info) {
   Request request = ReadRequest(info, handle, js);
   auto pending = MakePromise<OwnedFrames>(js, env, MakeAnswer);
   ((*use).*start)(std::move(request), std::move(pending.settle));
+  js->WakeAfterTurn(*use);
   return pending.promise;
 }
 
