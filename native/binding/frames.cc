@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "external_memory.h"
 #include "received_buffers.h"
 
 namespace aiges {
@@ -26,6 +27,12 @@ struct Pinned {
 struct AnswerMemory {
   Block block;
   std::shared_ptr<void> lease;
+  std::size_t hidden = 0;  // bytes of its ArrayBuffers
+};
+
+struct Wrapped {
+  std::shared_ptr<AnswerMemory> memory;
+  std::size_t size;
 };
 
 // The handle that JavaScript releases. The buffers are weak: when nobody reads the answer any more they may be
@@ -37,11 +44,19 @@ struct MemoryHandle {
 
 Napi::ArrayBuffer WrapMemory(Napi::Env env, const std::byte* data, std::size_t size,
                              const std::shared_ptr<AnswerMemory>& memory) {
-  auto hint = std::make_unique<std::shared_ptr<AnswerMemory>>(memory);
+  auto hint = std::make_unique<Wrapped>(Wrapped{memory, size});
   auto buffer = Napi::ArrayBuffer::New(
       env, const_cast<std::byte*>(data), size,
-      [](Napi::Env, void*, std::shared_ptr<AnswerMemory>* owned) { delete owned; }, hint.get());
+      [](Napi::Env env, void*, Wrapped* wrapped) {
+        const std::unique_ptr<Wrapped> owned(wrapped);
+        if (owned->memory->hidden == 0) return;  // released
+        owned->memory->hidden -= owned->size;
+        ShowToCollector(env, owned->size);
+      },
+      hint.get());
   hint.release();  // its finalizer's from here on
+  memory->hidden += size;
+  HideFromCollector(env, size);
   return buffer;
 }
 
@@ -213,6 +228,7 @@ void ReleaseAnswer(const Napi::Value& memory) {
   }
   handle.buffers.clear();
   if (handle.memory == nullptr) return;
+  ShowToCollector(memory.Env(), std::exchange(handle.memory->hidden, 0));
   // The finalizers still hold the (now empty) AnswerMemory.
   handle.memory->block.reset();
   handle.memory->lease.reset();
