@@ -12,9 +12,19 @@
 #include <utility>
 #include <vector>
 
+#include "block.h"
 #include "counters.h"
 
 namespace aiges {
+namespace {
+
+// A thread that has had nothing to do for so long gives back the memory that is kept for its next call: it is not among
+// those that are needed now.
+constexpr std::chrono::milliseconds kTrimThread{50};
+// When there was nothing to do for any of them, that of the process goes, too.
+constexpr std::chrono::milliseconds kTrimAll{2'000};
+
+}  // namespace
 
 // Shared with the threads, which are detached and may outlive the Executor.
 struct Executor::State : std::enable_shared_from_this<Executor::State> {
@@ -28,6 +38,7 @@ struct Executor::State : std::enable_shared_from_this<Executor::State> {
   struct Worker {
     std::condition_variable wake;
     bool woken = false;  // mutex
+    bool used = false;   // its own; since it trimmed its memory
   };
   using WorkerPtr = std::shared_ptr<Worker>;
 
@@ -47,6 +58,7 @@ struct Executor::State : std::enable_shared_from_this<Executor::State> {
   // A thread is on its way to the queue. It sends for the next one if it finds more than it can take, so a burst of
   // short calls wakes one or two threads and not one for each call.
   bool arriving = false;
+  bool used = false;  // since memory was trimmed
   bool ending = false;
 };
 
@@ -99,6 +111,7 @@ void Executor::State::Work(const WorkerPtr& self) noexcept {
     if (queue.empty()) continue;
     Task task = std::move(queue.front().task);
     queue.pop_front();
+    self->used = used = true;
     Invite(std::move(lock));
     {
       const Gauge running(counters().jobs_running);
@@ -121,9 +134,26 @@ bool Executor::State::Rest(std::unique_lock<std::mutex>& lock, const WorkerPtr& 
   self->woken = false;
   idle.push_back(self);
   quiet.notify_all();
+  using Clock = std::chrono::steady_clock;
+  auto retirement = Clock::now() + options.idle;
   bool retire = false;
   while (!self->woken && !ending && !retire) {
-    retire = self->wake.wait_for(lock, options.idle) == std::cv_status::timeout && threads > 1;
+    const auto patience = self->used ? kTrimThread : used ? kTrimAll : options.idle;
+    const auto until = std::min(retirement, Clock::now() + patience);
+    if (self->wake.wait_until(lock, until) != std::cv_status::timeout || self->woken) continue;
+    if (std::exchange(self->used, false)) {
+      lock.unlock();
+      TrimThread();
+      lock.lock();
+    } else if (used && idle.size() == threads && queue.empty()) {
+      used = false;
+      lock.unlock();
+      TrimMemory();
+      lock.lock();
+    } else if (until == retirement) {
+      retire = threads > 1;
+      retirement += options.idle;
+    }
   }
   if (self->woken) {
     arriving = false;
@@ -134,6 +164,7 @@ bool Executor::State::Rest(std::unique_lock<std::mutex>& lock, const WorkerPtr& 
 }
 
 Executor::Executor(Options options) : state_(std::make_shared<State>(std::move(options))) {
+  KeepLittleInArenas();
   state_->options.max_threads = std::max<std::size_t>(1, state_->options.max_threads);
 }
 
