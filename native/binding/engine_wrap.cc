@@ -139,6 +139,7 @@ Request ReadRequest(const Napi::CallbackInfo& info, const EngineHandle& handle, 
   request.lease = options.lease;
   request.leased_bytes_limit = options.leased_bytes;
   request.abandoned_limit = options.abandoned;
+  request.wake = Executor::Wake::kLater;
   request.pins = std::move(borrowed.pins);
   request.inside = std::move(borrowed.inside);
   return request;
@@ -155,6 +156,7 @@ Napi::Value Call(const Napi::CallbackInfo& info) {
   Request request = ReadRequest(info, handle, js);
   auto pending = MakePromise<OwnedFrames>(js, env, MakeAnswer);
   ((*use).*start)(std::move(request), std::move(pending.settle));
+  js->WakeAfterTurn(*use);
   return pending.promise;
 }
 

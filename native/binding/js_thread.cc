@@ -36,6 +36,11 @@ void JsThread::Start(Napi::Env env) {
                                                              1, nullptr, nullptr, this, &JsThread::CallJs, &wakeup_);
   if (status != napi_ok) throw Napi::Error::New(env, "aiges: no way back into JavaScript could be set up");
   napi_unref_threadsafe_function(env, wakeup_);
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  process_ = Napi::Persistent(process);
+  next_tick_ = Napi::Persistent(process.Get("nextTick").As<Napi::Function>());
+  end_turn_ = Napi::Persistent(Napi::Function::New(
+      env, [](const Napi::CallbackInfo& info) { static_cast<JsThread*>(info.Data())->EndTurn(); }, "endTurn", this));
   // Added after the function above: hooks run in reverse order, so it still exists when ours runs.
   env.AddCleanupHook([self = shared_from_this()] { self->Close(); });
 }
@@ -45,6 +50,18 @@ void JsThread::Post(Job job) {
   if (wakeup_ == nullptr) return;
   jobs_.push_back(std::move(job));
   if (jobs_.size() == 1) napi_call_threadsafe_function(wakeup_, nullptr, napi_tsfn_nonblocking);
+}
+
+void JsThread::WakeAfterTurn(Engine& engine) {
+  for (const auto& known : to_wake_) {
+    if (known.get() == &engine) return;
+  }
+  to_wake_.push_back(engine.shared_from_this());
+  if (to_wake_.size() == 1) next_tick_.Call(process_.Value(), {end_turn_.Value()});
+}
+
+void JsThread::EndTurn() {
+  for (const auto& engine : std::exchange(to_wake_, {})) engine->executor().WakeUp();
 }
 
 void JsThread::Hold() {
@@ -109,6 +126,10 @@ void JsThread::Close() {
     jobs = std::exchange(jobs_, {});
     engine_left_.wait_for(lock, kLastCall, [this] { return inside_ == 0; });
   }
+  EndTurn();
+  process_.Reset();
+  next_tick_.Reset();
+  end_turn_.Reset();
   jobs.clear();  // may let go of tokens, which post and find this closed
   counters().pins -= static_cast<std::int64_t>(pins_.size());
   pins_.clear();

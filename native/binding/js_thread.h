@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine.h"
 #include "napi_setup.h"
 #include "unique_function.h"
 
@@ -30,6 +31,10 @@ class JsThread : public std::enable_shared_from_this<JsThread> {
   static std::shared_ptr<JsThread> Of(Napi::Env env);
 
   void Post(Job job);
+
+  // Wakes the engine's threads up when the JavaScript that is running now, and the promises it has settled, have run:
+  // the calls that one turn of the event loop leads to are handed over with one wake-up.
+  void WakeAfterTurn(Engine& engine);
 
   // A promise is pending; it is settled.
   void Hold();
@@ -51,6 +56,7 @@ class JsThread : public std::enable_shared_from_this<JsThread> {
   void Start(Napi::Env env);
   void Drain(Napi::Env env);
   void Close();
+  void EndTurn();
 
   static void CallJs(napi_env env, napi_value, void* context, void*);
 
@@ -62,6 +68,12 @@ class JsThread : public std::enable_shared_from_this<JsThread> {
   std::vector<Job> jobs_;                      // mutex_
   napi_threadsafe_function wakeup_ = nullptr;  // mutex_; null once closed
   std::size_t inside_ = 0;                     // mutex_
+
+  // JavaScript thread only.
+  Napi::ObjectReference process_;
+  Napi::FunctionReference next_tick_;
+  Napi::FunctionReference end_turn_;
+  std::vector<std::shared_ptr<Engine>> to_wake_;
 
   std::size_t pending_ = 0;
   std::uint64_t next_pin_ = 0;

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "external_memory.h"
+
 namespace aiges {
 namespace {
 
@@ -16,8 +18,9 @@ std::unordered_map<const void*, const wire::BlockRef*>& Blocks() {
 
 Napi::ArrayBuffer ReceivedBuffers::Wrap(Napi::Env env, wire::Message message) {
   void* data = message.data();
-  auto entry = std::make_unique<Entry>(Entry{shared_from_this(), std::move(message.block), data});
+  auto entry = std::make_unique<Entry>(Entry{shared_from_this(), std::move(message.block), data, message.size});
   auto buffer = Napi::ArrayBuffer::New(env, data, message.size, &ReceivedBuffers::Collected, entry.get());
+  HideFromCollector(env, message.size);
   Blocks().emplace(data, &entry->block);
   live_.emplace(data, entry.release());  // the finalizer's from here on
   return buffer;
@@ -30,12 +33,14 @@ void ReceivedBuffers::Release(Napi::ArrayBuffer buffer) {
   live_.erase(found);
   Blocks().erase(entry.data);
   buffer.Detach();
+  ShowToCollector(buffer.Env(), entry.size);
   entry.block = {};
 }
 
-void ReceivedBuffers::Collected(Napi::Env, void*, Entry* entry) {
+void ReceivedBuffers::Collected(Napi::Env env, void*, Entry* entry) {
   const std::unique_ptr<Entry> owned(entry);
   if (!owned->block) return;
+  ShowToCollector(env, owned->size);
   Blocks().erase(owned->data);
   owned->owner->live_.erase(owned->data);
 }

@@ -2,6 +2,7 @@
 // Large received messages as ArrayBuffers on the memory they were received into.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <unordered_map>
 
@@ -27,6 +28,7 @@ class ReceivedBuffers : public std::enable_shared_from_this<ReceivedBuffers> {
     std::shared_ptr<ReceivedBuffers> owner;
     wire::BlockRef block;  // null once released
     const void* data;
+    std::size_t size;
   };
 
   static void Collected(Napi::Env env, void* data, Entry* entry);

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "external_memory.h"
+#include "js_thread.h"
 #include "received_buffers.h"
 
 namespace aiges {
@@ -10,8 +12,13 @@ namespace {
 
 constexpr napi_type_tag kShareTag{0x51c8a7e02d9b4f36, 0x8f63b0d4e7125ca9};
 
+struct Part {
+  std::shared_ptr<void> owner;
+  std::size_t hidden = 0;  // bytes
+};
+
 // Belongs to the buffer's memory, which may move to another buffer, and to the buffer, by which it is found.
-using Share = std::shared_ptr<std::shared_ptr<void>>;
+using Share = std::shared_ptr<Part>;
 
 Share* ShareOf(const Napi::ArrayBuffer& buffer) {
   if (!buffer.CheckTypeTag(&kShareTag)) return nullptr;
@@ -23,10 +30,15 @@ Share* ShareOf(const Napi::ArrayBuffer& buffer) {
 }  // namespace
 
 Napi::ArrayBuffer ShareMemory(Napi::Env env, const std::byte* data, std::size_t size, std::shared_ptr<void> owner) {
-  auto share = std::make_unique<Share>(std::make_shared<std::shared_ptr<void>>(std::move(owner)));
+  auto share = std::make_unique<Share>(std::make_shared<Part>(Part{std::move(owner)}));
   auto known = std::make_unique<Share>(*share);
   auto buffer = Napi::ArrayBuffer::New(
-      env, const_cast<std::byte*>(data), size, [](Napi::Env, void*, Share* owned) { delete owned; }, share.get());
+      env, const_cast<std::byte*>(data), size,
+      [](Napi::Env env, void*, Share* owned) {
+        ShowToCollector(env, std::exchange((*owned)->hidden, 0));
+        delete owned;
+      },
+      share.get());
   share.release();  // NOLINT(bugprone-unused-return-value): the finalizer's from here on
   const napi_status status = napi_wrap(
       env, buffer, known.get(), [](napi_env, void* owned, void*) { delete static_cast<Share*>(owned); }, nullptr,
@@ -34,6 +46,12 @@ Napi::ArrayBuffer ShareMemory(Napi::Env env, const std::byte* data, std::size_t 
   if (status != napi_ok) throw Napi::Error::New(env);
   known.release();  // NOLINT(bugprone-unused-return-value): the same
   buffer.TypeTag(&kShareTag);
+  // On the main thread the loader lets go of every one. In a worker their author may keep them, and only a collection
+  // says when nobody does any more.
+  if (JsThread::Of(env)->memory_outlives_calls()) {
+    (*ShareOf(buffer))->hidden = size;
+    HideFromCollector(env, size);
+  }
   return buffer;
 }
 
@@ -42,14 +60,15 @@ std::shared_ptr<void> OwnerOf(Napi::ArrayBuffer buffer) {
     return std::make_shared<wire::BlockRef>(std::move(block));
   }
   const Share* share = ShareOf(buffer);
-  return share == nullptr ? nullptr : **share;
+  return share == nullptr ? nullptr : (*share)->owner;
 }
 
 void LetGo(Napi::ArrayBuffer buffer) {
   const Share* share = ShareOf(buffer);
   if (share == nullptr) return;
   if (!buffer.IsDetached()) buffer.Detach();
-  (*share)->reset();
+  ShowToCollector(buffer.Env(), std::exchange((*share)->hidden, 0));
+  (*share)->owner.reset();
 }
 
 }  // namespace aiges

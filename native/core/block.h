@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A piece of memory aligned to a cache line, which is also what vector instructions ask for.
+//
+// Where large blocks come from decides what a large payload costs. malloc maps and unmaps them each time, which means a
+// page fault for every 4 KiB, until its threshold has risen; from then on it keeps every size that was ever needed, in
+// every thread's arena, for good. So blocks from kMappedBlock on are mapped by ourselves, in huge pages when they are
+// filled (see ExpectFilled), and go back to the system at once. Those of a size in between are kept for the next one,
+// up to kKeptBytes in all.
 #pragma once
 
 #include <cstddef>
@@ -9,20 +15,35 @@
 namespace aiges {
 
 inline constexpr std::size_t kBlockAlignment = 64;
+inline constexpr std::size_t kKeptBlock = std::size_t{256} << 10;
+inline constexpr std::size_t kMappedBlock = std::size_t{2} << 20;
+inline constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
 
 inline constexpr std::size_t AlignUp(std::size_t n, std::size_t alignment) {
   return (n + alignment - 1) & ~(alignment - 1);
 }
 
 struct BlockDelete {
-  void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{kBlockAlignment}); }
+  std::size_t size = 0;  // as it was asked for
+  void operator()(std::byte* p) const;
 };
 
 // Uninitialised bytes.
 using Block = std::unique_ptr<std::byte[], BlockDelete>;
 
-inline Block AllocateBlock(std::size_t size) {
-  return Block(static_cast<std::byte*>(::operator new (size, std::align_val_t{kBlockAlignment})));
-}
+// Throws std::bad_alloc. A block costs address space until it is written to.
+Block AllocateBlock(std::size_t size);
+
+// So many bytes of the block are written, and the rest is about to be. Huge pages make that cheap; they also make the
+// first byte in each cost 2 MiB, which is why they are not asked for earlier.
+void ExpectFilled(std::byte* block, std::size_t size, std::size_t written);
+
+// For a process that runs engines, which call malloc for every answer: what a thread freed last stays for its next
+// call, and no more than that. Once is enough.
+void KeepLittleInArenas();
+
+// Gives back what malloc keeps for the calling thread; what is kept for all of them.
+void TrimThread();
+void TrimMemory();
 
 }  // namespace aiges

@@ -82,6 +82,7 @@ std::byte* DataListBuilder::CopyPayload(std::span<const std::byte> payload) {
   counters().bytes_in += static_cast<std::int64_t>(payload.size());
   if (payload.size() < kInPlaceBytes) return arena_.CopyPayload(payload.data(), payload.size());
   Block copy = AllocateBlock(payload.size() + 1);
+  ExpectFilled(copy.get(), payload.size() + 1, 0);
   std::memcpy(copy.get(), payload.data(), payload.size());
   copy[payload.size()] = std::byte{0};
   large_.emplace_back(copy.get(), payload.size());

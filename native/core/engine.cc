@@ -83,7 +83,8 @@ void Engine::Exec(Request request, Done done) {
     Done done;
   };
   auto job = std::make_shared<Job>(Job{std::make_unique<Request>(std::move(request)), std::move(done)});
-  const bool accepted = executor_->Submit([self = shared_from_this(), job] {
+  const Executor::Wake wake = job->request->wake;
+  const auto task = [self = shared_from_this(), job] {
     Result<OwnedFrames> result = NoMemory("wrapperExec");
     try {
       result = self->RunExec(job->request);
@@ -92,8 +93,8 @@ void Engine::Exec(Request request, Done done) {
     }
     job->request.reset();
     job->done(std::move(result));
-  });
-  if (!accepted) job->done(NoThread("wrapperExec"));
+  };
+  if (!executor_->Submit(task, wake)) job->done(NoThread("wrapperExec"));
 }
 
 Result<OwnedFrames> Engine::RunExec(std::unique_ptr<Request>& request) {
@@ -181,15 +182,16 @@ void Engine::ExecAsync(Request request, Done done) {
     return (*shared_done)(Status{Code::kDuplicateTag, "wrapperExecAsync", 0,
                                  "a call with tag \"" + request.tag + "\" is still known to the engine"});
   }
+  const Executor::Wake wake = request.wake;
   auto shared_request = std::make_shared<Request>(std::move(request));
-  const bool accepted = executor_->Submit([self = shared_from_this(), shared_request, entry] {
+  const auto task = [self = shared_from_this(), shared_request, entry] {
     try {
       self->RunExecAsync(*shared_request, entry);
     } catch (...) {
       CallbackRegistry::Process().Refuse(entry, NoMemory("wrapperExecAsync"));
     }
-  });
-  if (!accepted) registry.Refuse(entry, NoThread("wrapperExecAsync"));
+  };
+  if (!executor_->Submit(task, wake)) registry.Refuse(entry, NoThread("wrapperExecAsync"));
 }
 
 void Engine::RunExecAsync(Request& request, const CallbackRegistry::EntryPtr& entry) {

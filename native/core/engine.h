@@ -44,6 +44,7 @@ struct Request {
   bool lease = false;                  // leave large outputs in the engine's memory …
   std::size_t leased_bytes_limit = 0;  // … as long as all leases together stay below this
   std::size_t abandoned_limit = 10'000;
+  Executor::Wake wake = Executor::Wake::kNow;  // kLater: whoever makes the call wakes the executor up when it is done
 
   // Keeps borrowed payloads alive. Dropped when the engine has let go of the input: after wrapperExecFree or after
   // wrapperExecAsync has returned, on the executor thread.

@@ -30,7 +30,10 @@ class Executor {
 
   // Runs the task on a thread of the pool, in the order of submission. False when there is no thread and none can be
   // started: the task is dropped and never runs.
-  [[nodiscard]] bool Submit(Task task);
+  // kLater: the caller submits more at once and calls WakeUp then. A thread that is awake may take the task before.
+  enum class Wake { kNow, kLater };
+  [[nodiscard]] bool Submit(Task task, Wake wake = Wake::kNow);
+  void WakeUp();
   // The same for what has to happen in any case: without a thread it waits for the next task that gets one.
   void Post(Task task);
 

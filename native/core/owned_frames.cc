@@ -80,6 +80,7 @@ void CopyPayloads(OwnedFrames& frames) {
   if (total == 0) return;
   frames.block = AllocateBlock(total);
   frames.block_size = total;
+  ExpectFilled(frames.block.get(), total, 0);
   std::byte* next = frames.block.get();
   for (OutputFrame& frame : frames.frames) {
     if (frame.leased || frame.size == 0) continue;

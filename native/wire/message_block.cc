@@ -9,14 +9,15 @@ void BlockRef::Release() {
   if (block_->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   const std::shared_ptr<MemoryLedger> ledger = std::move(block_->ledger_);
   const std::size_t charged = block_->charged_;
+  const BlockDelete free{block_->allocated_};
   block_->~MessageBlock();
-  BlockDelete()(reinterpret_cast<std::byte*>(block_));
+  free(reinterpret_cast<std::byte*>(block_));
   ledger->Drop(charged);  // last: it may let somebody read on
 }
 
 BlockWriter::BlockWriter(std::size_t capacity, const std::shared_ptr<MemoryLedger>& ledger) : capacity_(capacity) {
   Block memory = AllocateBlock(kBlockAlignment + capacity);
-  block_ = BlockRef(new (memory.get()) MessageBlock(ledger));
+  block_ = BlockRef(new (memory.get()) MessageBlock(ledger, kBlockAlignment + capacity));
   memory.release();
 }
 

@@ -26,9 +26,11 @@ class MessageBlock {
  private:
   friend class BlockRef;
   friend class BlockWriter;
-  explicit MessageBlock(std::shared_ptr<MemoryLedger> ledger) : ledger_(std::move(ledger)) {}
+  MessageBlock(std::shared_ptr<MemoryLedger> ledger, std::size_t allocated)
+      : ledger_(std::move(ledger)), allocated_(allocated) {}
 
   std::shared_ptr<MemoryLedger> ledger_;
+  const std::size_t allocated_;  // with this header
   std::size_t size_ = 0;
   std::size_t charged_ = 0;  // what the ledger knows of
   std::atomic<std::size_t> references_{1};
@@ -79,6 +81,8 @@ class BlockWriter {
 
   // So many bytes more are in use. The ledger counts them as long as the block lives.
   void Extend(std::size_t bytes);
+  // All of it is going to be in use soon.
+  void ExpectFilled() { aiges::ExpectFilled(data() - kBlockAlignment, kBlockAlignment + capacity_, size()); }
   // A block as it is handed out: nothing is written to it any more.
   BlockRef Finish() { return std::move(block_); }
 

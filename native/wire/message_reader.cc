@@ -10,6 +10,13 @@
 
 namespace aiges::wire {
 
+namespace {
+
+// From here on a message is trusted to come: its memory may cost up to twice what has been received.
+constexpr std::size_t kFillFrom = std::size_t{1} << 20;
+
+}  // namespace
+
 MessageReader::Outcome MessageReader::Read(std::span<const std::byte>& data) {
   try {
     return stage_ == Stage::kPrefix ? Begin(data) : Fill(data);
@@ -71,7 +78,9 @@ MessageReader::Outcome MessageReader::Fill(std::span<const std::byte>& data) {
     ledger_->stats().bytes_copied_in += static_cast<std::int64_t>(part);
   }
   block_.Extend(part);
+  const bool had_enough = received_ >= kFillFrom;
   received_ += part;
+  if (!had_enough && received_ >= kFillFrom && received_ < length_) block_.ExpectFilled();
   data = data.subspan(part);
   return received_ < length_ ? Outcome::kMore : Complete();
 }

@@ -72,6 +72,27 @@ TEST(Executor, GrowsFurtherWhenItsLimitIsRaised) {
   executor.Stop();
 }
 
+TEST(Executor, FindsAThreadForEachTaskOfABatchThatWasHandedOverWithOneWakeUp) {
+  Executor executor({.name = "batch", .max_threads = 4});
+  // The second time they are woken up, the first time they are started.
+  for (int round = 0; round < 2; ++round) {
+    std::latch all(4);
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(executor.Submit([&] { all.arrive_and_wait(); }, Executor::Wake::kLater));
+    executor.WakeUp();
+    executor.Drain();
+    EXPECT_TRUE(all.try_wait());
+  }
+  executor.Stop();
+}
+
+TEST(Executor, DoesNotWakeUpForNothing) {
+  Executor executor({.name = "nothing", .max_threads = 2});
+  const auto before = counters().threads.load();
+  executor.WakeUp();
+  EXPECT_EQ(counters().threads, before);
+  executor.Stop();
+}
+
 TEST(Executor, NamesItsThreads) {
   Executor executor({.name = "a name longer than fifteen", .max_threads = 1});
   Slot<std::string> slot;

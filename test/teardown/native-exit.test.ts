@@ -52,6 +52,12 @@ describe('a process', () => {
   });
 });
 
+describe('a process with nothing to do', () => {
+  it('should give back the memory that large calls have needed', async () => {
+    expect(await child('memory')).toMatchObject(ended('small\n'));
+  });
+});
+
 describe('a server of the wire', () => {
   it('should not keep a process before it listens', async () => {
     expect(await child('wire', 'opened')).toMatchObject(ended('ok\n'));

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block.h"
+
+#include <malloc.h>
+#include <sys/mman.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+namespace aiges {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kPage = 4096;
+constexpr int kArenaLimit = 16 << 20;
+// Large enough for free to look at the end of the arena, too small to be mapped.
+constexpr std::size_t kPoke = std::size_t{100} << 10;
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25  // Linux 6.1; older ones refuse it, and nothing is lost
+#endif
+
+// Sanitizers watch over what operator new gives.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kOwnMappings = false;
+#else
+constexpr bool kOwnMappings = true;
+#endif
+
+std::byte* Map(std::size_t size) {
+  const std::size_t length = AlignUp(size, kPage);
+  const std::size_t slack = length >= kHugePage ? kHugePage : 0;
+  if (length < size || length + slack < length) throw std::bad_alloc();
+  void* memory = mmap(nullptr, length + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  auto* begin = static_cast<std::byte*>(memory);
+  if (slack == 0) return begin;
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  const std::size_t ahead = AlignUp(address, kHugePage) - address;
+  if (ahead > 0) munmap(begin, ahead);
+  if (ahead < slack) munmap(begin + ahead + length, slack - ahead);
+  return begin + ahead;
+}
+
+// Blocks between kKeptBlock and kMappedBlock, by their size in steps of kKeptBlock. The last one freed is the first one
+// taken: its pages are there.
+class KeptBlocks {
+ public:
+  static constexpr std::size_t Rounded(std::size_t size) { return AlignUp(size, kKeptBlock); }
+
+  // null when there is none
+  std::byte* Take(std::size_t rounded) {
+    std::lock_guard lock(mutex_);
+    auto& blocks = blocks_[rounded / kKeptBlock];
+    if (blocks.empty()) return nullptr;
+    std::byte* block = blocks.back();
+    blocks.pop_back();
+    bytes_ -= rounded;
+    return block;
+  }
+
+  // False when there is no room.
+  bool Keep(std::byte* block, std::size_t rounded) noexcept {
+    std::lock_guard lock(mutex_);
+    if (bytes_ + rounded > kKeptBytes) return false;
+    try {
+      blocks_[rounded / kKeptBlock].push_back(block);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    bytes_ += rounded;
+    return true;
+  }
+
+  void Clear() {
+    std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      for (std::byte* block : blocks_[i]) munmap(block, i * kKeptBlock);
+      blocks_[i].clear();
+    }
+    bytes_ = 0;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::array<std::vector<std::byte*>, kMappedBlock / kKeptBlock + 1> blocks_;
+  std::size_t bytes_ = 0;
+};
+
+KeptBlocks& kept() {
+  // Never destroyed: blocks are freed until the process has ended.
+  static KeptBlocks& instance = *new KeptBlocks;
+  return instance;
+}
+
+}  // namespace
+
+Block AllocateBlock(std::size_t size) {
+  std::byte* memory = nullptr;
+  if (!kOwnMappings || size < kKeptBlock) {
+    memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{kBlockAlignment}));
+  } else if (size < kMappedBlock) {
+    const std::size_t rounded = KeptBlocks::Rounded(size);
+    memory = kept().Take(rounded);
+    if (memory == nullptr) memory = Map(rounded);
+  } else {
+    memory = Map(size);
+  }
+  return Block(memory, BlockDelete{size});
+}
+
+void BlockDelete::operator()(std::byte* p) const {
+  if (!kOwnMappings || size < kKeptBlock) {
+    ::operator delete (p, std::align_val_t{kBlockAlignment});
+  } else if (size < kMappedBlock) {
+    const std::size_t rounded = KeptBlocks::Rounded(size);
+    if (!kept().Keep(p, rounded)) munmap(p, rounded);
+  } else {
+    munmap(p, AlignUp(size, kPage));
+  }
+}
+
+void ExpectFilled(std::byte* block, std::size_t size, std::size_t written) {
+  if (!kOwnMappings || size < kMappedBlock) return;
+  // Whole huge pages only: the rest of the last one would be wasted.
+  const std::size_t length = size / kHugePage * kHugePage;
+  madvise(block, length, MADV_HUGEPAGE);
+  // One that has small pages already takes some more of them, unless it is made huge now.
+  const std::size_t begun = written % kHugePage;
+  if (begun > 0 && written < length) madvise(block + (written - begun), kHugePage, MADV_COLLAPSE);
+}
+
+void KeepLittleInArenas() {
+  // Both at once: setting one of them ends malloc's own guessing at the other.
+  mallopt(M_MMAP_THRESHOLD, kArenaLimit);
+  mallopt(M_TRIM_THRESHOLD, kArenaLimit);
+}
+
+void TrimThread() {
+  // malloc_trim leaves alone what lies at the end of an arena, and that is where large blocks lie. Freeing something
+  // there ends it at the threshold.
+  static std::mutex one_at_a_time;
+  std::lock_guard lock(one_at_a_time);
+  mallopt(M_TRIM_THRESHOLD, 0);
+  void* volatile last = std::malloc(kPoke);
+  std::free(last);
+  mallopt(M_TRIM_THRESHOLD, kArenaLimit);
+}
+
+void TrimMemory() {
+  kept().Clear();
+  malloc_trim(0);
+}
+
+}  // namespace aiges
