@@ -36,6 +36,7 @@ if (gtest) {
   native('asan', 'address,undefined');
   native('tsan', 'thread');
 }
+if (gtest) sanitizedAddon();
 // Plain, they are part of the demo's own tests below.
 check('tests of the demo engine, asan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=1']);
 check('tests of the demo engine, tsan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=thread']);
@@ -58,8 +59,8 @@ count('vitest', vitestOk, vitestReport, ({ numPassedTests, numFailedTests, testR
 summarize();
 
 /** A step that passes or fails as a whole. */
-function check(name, command, args) {
-  const ok = run(command, args);
+function check(name, command, args, env = {}) {
+  const ok = run(command, args, env);
   results.push({ name, passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
 }
 
@@ -88,6 +89,22 @@ function native(variant, sanitize) {
     check('random conversations with native/wire', join(dir, 'wire_fuzz'), ['--seconds', '60']);
 }
 
+/** The addon itself with sanitizers, in a loader of which everything else is as it always is. */
+function sanitizedAddon() {
+  const dir = join('build-tests', 'addon-asan');
+  check('build of the addon, asan', 'cmake-js', ['compile', '--out', dir, '--CDAIGES_SANITIZE=address,undefined']);
+  const runtime = spawnSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout.trim();
+  const env = {
+    AIGES_ADDON: join(root, dir, 'Release', 'aiges.node'),
+    LD_PRELOAD: runtime,
+    // V8's own objects look like leaks, and it handles some signals itself.
+    ASAN_OPTIONS: 'detect_leaks=0:handle_segv=0',
+  };
+  check('memory of requests that were given up, asan', 'vitest', ['run', 'test/integration/given-up.test.ts'], {
+    AIGES_TEST_ADDON: JSON.stringify(env),
+  });
+}
+
 /**
  * Takes the counts of a runner from its report. The runner's own verdict counts as well: sanitizers report after the
  * last test, unhandled rejections and files that fail to load belong to none, and a runner that died wrote nothing.
@@ -106,12 +123,12 @@ function failuresOf({ name, status, message, assertionResults }) {
   return failed.map((test) => ({ name: `${file}: ${test.fullName}`, why: test.failureMessages.join('\n') }));
 }
 
-function run(command, args) {
+function run(command, args, env = {}) {
   process.stdout.write(`\n> ${command} ${args.length > 8 ? `${args.slice(0, 8).join(' ')} …` : args.join(' ')}\n`);
   const path = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
   const { status, error } = spawnSync(command, args, {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, PATH: path },
+    env: { ...process.env, PATH: path, ...env },
   });
   if (error) process.stdout.write(`${command}: ${error.message}\n`);
   return status === 0;

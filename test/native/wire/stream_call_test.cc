@@ -139,7 +139,7 @@ TEST_F(StreamCall, EndsWhenAReplyIsTooLong) {
 }
 
 TEST_F(StreamCall, KeepsItsDeadline) {
-  const CallId call = Open({{"grpc-timeout", "40m"}});
+  const CallId call = Open({{"grpc-timeout", "400m"}});
   server.Send(call, "one");
   const Event event = server.Next();
   EXPECT_EQ(event.kind, Event::Kind::kCancelled);
