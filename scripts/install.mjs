@@ -1,8 +1,10 @@
 /**
  * Builds the native addon; npm's `install` lifecycle runs this, in a clone and as a dependency alike.
- * Checks first what the build needs, so that a missing compiler is one line and not a page of cmake.
+ * Checks first what the build needs, so that a missing compiler is one line and not a page of cmake. AIGES_ADDON names
+ * an addon that is there already: then nothing is built, and the loader needs the same setting.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -69,5 +71,9 @@ function build() {
   });
 }
 
-check();
-build();
+const given = process.env.AIGES_ADDON;
+if (given === undefined) {
+  check();
+  build();
+} else if (existsSync(given)) console.log(`aiges-ts: the native addon is ${given}, as AIGES_ADDON says`);
+else fail(`AIGES_ADDON names ${given}, which does not exist`);

@@ -36,7 +36,6 @@ if (gtest) {
   native('asan', 'address,undefined');
   native('tsan', 'thread');
 }
-if (gtest) sanitizedAddon();
 // Plain, they are part of the demo's own tests below.
 check('tests of the demo engine, asan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=1']);
 check('tests of the demo engine, tsan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=thread']);
@@ -67,8 +66,9 @@ function check(name, command, args, env = {}) {
 /** Builds the fixture engines and, where GoogleTest is installed, builds and runs the native tests. */
 function native(variant, sanitize) {
   const dir = join('build-tests', variant);
+  const options = ['AIGES_TESTS=ON', `AIGES_SANITIZE=${sanitize}`, `AIGES_ADDON=${variant === 'asan' ? 'ON' : 'OFF'}`];
   const built =
-    run('cmake', ['-S', '.', '-B', dir, '-DAIGES_TESTS=ON', `-DAIGES_SANITIZE=${sanitize}`, '--log-level=WARNING']) &&
+    run('cmake', ['-S', '.', '-B', dir, ...options.map((option) => `-D${option}`), '--log-level=WARNING']) &&
     run('cmake', ['--build', dir, '--parallel', '2', '--', '--quiet']);
   results.push({ name: `native build, ${variant}`, passed: built ? 1 : 0, failed: built ? 0 : 1 });
   if (!built || !gtest) return;
@@ -85,14 +85,13 @@ function native(variant, sanitize) {
       ),
     }));
   }
-  if (nghttp2 && variant === 'asan')
-    check('random conversations with native/wire', join(dir, 'wire_fuzz'), ['--seconds', '60']);
+  if (variant !== 'asan') return;
+  if (nghttp2) check('random conversations with native/wire', join(dir, 'wire_fuzz'), ['--seconds', '60']);
+  sanitizedAddon(dir);
 }
 
 /** The addon itself with sanitizers, in a loader of which everything else is as it always is. */
-function sanitizedAddon() {
-  const dir = join('build-tests', 'addon-asan');
-  check('build of the addon, asan', 'cmake-js', ['compile', '--out', dir, '--CDAIGES_SANITIZE=address,undefined']);
+function sanitizedAddon(dir) {
   const runtime = spawnSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout.trim();
   const env = {
     AIGES_ADDON: join(root, dir, 'Release', 'aiges.node'),

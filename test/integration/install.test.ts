@@ -19,14 +19,14 @@ afterEach(() => {
 });
 
 /** Runs the install step on a machine that has these programs and no others. */
-function install(programs: readonly string[]): Promise<{ code: number; output: string }> {
+function install(programs: readonly string[], env: object = {}): Promise<{ code: number; output: string }> {
   for (const program of programs) {
     const file = join(folder, program);
     writeFileSync(file, '#!/bin/sh\nexit 0\n');
     chmodSync(file, 0o755);
   }
   return new Promise((resolve) => {
-    execFile(process.execPath, [script], { env: { PATH: folder } }, (error, stdout, stderr) => {
+    execFile(process.execPath, [script], { env: { PATH: folder, ...env } }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
     });
   });
@@ -43,5 +43,19 @@ describe('npm install on a machine without', () => {
     expect(code).toBe(1);
     expect(output.trimEnd().split('\n')).toHaveLength(1);
     expect(output.trimEnd().endsWith(advice)).toBe(true);
+  });
+});
+
+describe('npm install with AIGES_ADDON', () => {
+  it('says that it names nothing', async () => {
+    const { code, output } = await install([], { AIGES_ADDON: '/nowhere/aiges.node' });
+    expect(code).toBe(1);
+    expect(output.trimEnd()).toBe('aiges-ts: AIGES_ADDON names /nowhere/aiges.node, which does not exist');
+  });
+
+  it('builds nothing, so that no compiler is needed', async () => {
+    const { code, output } = await install([], { AIGES_ADDON: script });
+    expect(code).toBe(0);
+    expect(output).toContain(`the native addon is ${script}`);
   });
 });
