@@ -220,6 +220,23 @@ describe('large buffers', () => {
     expect(await run(started, 'kept')).toBe('1:1,2:2,3:3,4:4,5:5');
   });
 
+  it('may be kept by the wrapper while threads beside it are replaced', async () => {
+    const started = await start({ instances: 2 });
+    const { runtime } = started;
+    // Calls that follow one another go to the first thread.
+    for (let n = 1; n <= 3; n++) await run(started, 'keep', dataFrame(size, n));
+    const client = new AbortController();
+    const busy = runtime.once(callOf('wait', { signal: client.signal }), []);
+    expect((await failure(run(started, 'exit'))).code).toBe(10109);
+    await vi.waitFor(() => {
+      expect(runtime.counters.ready).toBe(2);
+    }, 20_000);
+    client.abort(new AigesError('cancelled'));
+    await busy;
+    for (let n = 0; n < 10; n++) await run(started, 'sum', dataFrame(size, 99));
+    expect(await run(started, 'kept')).toBe('1:1,2:2,3:3');
+  });
+
   it('may be written to a file that nobody waits for', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'worker-'));
     const file = join(dir, 'out');
