@@ -12,7 +12,7 @@ export default {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '^src/(cli/main|index|testing|sdk/typescript)\\.ts$' },
+      from: { orphan: true, path: '^src/', pathNot: '^src/(cli/main|index|testing|typescript)\\.ts$' },
       to: {},
     },
     {

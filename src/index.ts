@@ -50,4 +50,4 @@ export type {
   TextInput,
   WrapperResult,
 } from './sdk/types.js';
-export { WrapperBase } from './sdk/wrapper-base.js';
+export { type MaybePromise, type StreamResults, WrapperBase } from './sdk/wrapper-base.js';

@@ -6,7 +6,6 @@
 #include <memory>
 #include <utility>
 
-#include "received_buffers.h"
 #include "shared_memory.h"
 
 namespace aiges {

@@ -57,7 +57,13 @@ void JsThread::WakeAfterTurn(Engine& engine) {
     if (known.get() == &engine) return;
   }
   to_wake_.push_back(engine.shared_from_this());
-  if (to_wake_.size() == 1) next_tick_.Call(process_.Value(), {end_turn_.Value()});
+  if (to_wake_.size() > 1) return;
+  try {
+    next_tick_.Call(process_.Value(), {end_turn_.Value()});
+  } catch (const Napi::Error&) {
+    // No stack left, or no JavaScript any more. The call is under way all the same.
+    EndTurn();
+  }
 }
 
 void JsThread::EndTurn() {
@@ -117,6 +123,7 @@ void JsThread::Drain(Napi::Env env) {
 }
 
 void JsThread::Close() {
+  EndTurn();  // what was queued a moment ago has to begin before its end can be waited for
   std::vector<Job> jobs;
   napi_threadsafe_function wakeup = nullptr;
   {
@@ -126,7 +133,6 @@ void JsThread::Close() {
     jobs = std::exchange(jobs_, {});
     engine_left_.wait_for(lock, kLastCall, [this] { return inside_ == 0; });
   }
-  EndTurn();
   process_.Reset();
   next_tick_.Reset();
   end_turn_.Reset();

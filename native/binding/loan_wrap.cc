@@ -111,7 +111,7 @@ Napi::Value Lend(const Napi::CallbackInfo& info) {
   loan.lender = ReadThread(info[1]);
   loan.owner = OwnerOf(view.ArrayBuffer());
   if (loan.owner == nullptr) {
-    if (!js->memory_outlives_calls()) return env.Null();
+    if (!js->memory_outlives_calls() || !view.ArrayBuffer().IsArrayBuffer()) return env.Null();
     loan.owner = js->Pin(view);
   }
   return Napi::Number::New(env, static_cast<double>(LoanTable::Process().Add(std::move(loan))));

@@ -27,15 +27,24 @@ Share* ShareOf(const Napi::ArrayBuffer& buffer) {
   return static_cast<Share*>(share);
 }
 
+constexpr std::size_t kMostHidden = std::size_t{1} << 30;
+thread_local std::size_t hidden_bytes = 0;
+
+void Show(Napi::BasicEnv env, Part& part) {
+  hidden_bytes -= part.hidden;
+  ShowToCollector(env, std::exchange(part.hidden, 0));
+}
+
 }  // namespace
 
 Napi::ArrayBuffer ShareMemory(Napi::Env env, const std::byte* data, std::size_t size, std::shared_ptr<void> owner) {
-  auto share = std::make_unique<Share>(std::make_shared<Part>(Part{std::move(owner)}));
-  auto known = std::make_unique<Share>(*share);
+  const Share part = std::make_shared<Part>(Part{std::move(owner)});
+  auto share = std::make_unique<Share>(part);
+  auto known = std::make_unique<Share>(part);
   auto buffer = Napi::ArrayBuffer::New(
       env, const_cast<std::byte*>(data), size,
       [](Napi::Env env, void*, Share* owned) {
-        ShowToCollector(env, std::exchange((*owned)->hidden, 0));
+        Show(env, **owned);
         delete owned;
       },
       share.get());
@@ -46,16 +55,19 @@ Napi::ArrayBuffer ShareMemory(Napi::Env env, const std::byte* data, std::size_t 
   if (status != napi_ok) throw Napi::Error::New(env);
   known.release();  // NOLINT(bugprone-unused-return-value): the same
   buffer.TypeTag(&kShareTag);
-  // On the main thread the loader lets go of every one. In a worker their author may keep them, and only a collection
-  // says when nobody does any more.
-  if (JsThread::Of(env)->memory_outlives_calls()) {
-    (*ShareOf(buffer))->hidden = size;
+  // On the main thread the loader lets go of every one, and what else runs there is a test that does not. In a worker
+  // their author may keep them, and only a collection says when nobody does any more.
+  if (JsThread::Of(env)->memory_outlives_calls() && hidden_bytes + size <= kMostHidden) {
+    part->hidden = size;
+    hidden_bytes += size;
     HideFromCollector(env, size);
   }
   return buffer;
 }
 
 std::shared_ptr<void> OwnerOf(Napi::ArrayBuffer buffer) {
+  // Shared memory has nobody who could tell how long it stays.
+  if (!buffer.IsArrayBuffer()) return nullptr;
   if (wire::BlockRef block = ReceivedBuffers::BlockOf(buffer)) {
     return std::make_shared<wire::BlockRef>(std::move(block));
   }
@@ -65,9 +77,10 @@ std::shared_ptr<void> OwnerOf(Napi::ArrayBuffer buffer) {
 
 void LetGo(Napi::ArrayBuffer buffer) {
   const Share* share = ShareOf(buffer);
-  if (share == nullptr) return;
-  if (!buffer.IsDetached()) buffer.Detach();
-  ShowToCollector(buffer.Env(), std::exchange((*share)->hidden, 0));
+  // Memory that has moved belongs to another buffer by now.
+  if (share == nullptr || buffer.IsDetached()) return;
+  buffer.Detach();
+  Show(buffer.Env(), **share);
   (*share)->owner.reset();
 }
 

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdint>
@@ -14,7 +15,6 @@ namespace aiges {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kPage = 4096;
 constexpr int kArenaLimit = 16 << 20;
 // Large enough for free to look at the end of the arena, too small to be mapped.
 constexpr std::size_t kPoke = std::size_t{100} << 10;
@@ -30,8 +30,21 @@ constexpr bool kOwnMappings = false;
 constexpr bool kOwnMappings = true;
 #endif
 
+// 64 KiB on some machines, and what is no multiple of it cannot be unmapped.
+std::size_t PageSize() {
+  static const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+// Who has set these has chosen.
+bool ArenasAreOurs() {
+  static const bool ours = std::getenv("MALLOC_MMAP_THRESHOLD_") == nullptr &&
+                           std::getenv("MALLOC_TRIM_THRESHOLD_") == nullptr && std::getenv("GLIBC_TUNABLES") == nullptr;
+  return ours;
+}
+
 std::byte* Map(std::size_t size) {
-  const std::size_t length = AlignUp(size, kPage);
+  const std::size_t length = AlignUp(size, PageSize());
   const std::size_t slack = length >= kHugePage ? kHugePage : 0;
   if (length < size || length + slack < length) throw std::bad_alloc();
   void* memory = mmap(nullptr, length + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -119,7 +132,7 @@ void BlockDelete::operator()(std::byte* p) const {
     const std::size_t rounded = KeptBlocks::Rounded(size);
     if (!kept().Keep(p, rounded)) munmap(p, rounded);
   } else {
-    munmap(p, AlignUp(size, kPage));
+    munmap(p, AlignUp(size, PageSize()));
   }
 }
 
@@ -134,6 +147,7 @@ void ExpectFilled(std::byte* block, std::size_t size, std::size_t written) {
 }
 
 void KeepLittleInArenas() {
+  if (!ArenasAreOurs()) return;
   // Both at once: setting one of them ends malloc's own guessing at the other.
   mallopt(M_MMAP_THRESHOLD, kArenaLimit);
   mallopt(M_TRIM_THRESHOLD, kArenaLimit);
@@ -142,6 +156,7 @@ void KeepLittleInArenas() {
 void TrimThread() {
   // malloc_trim leaves alone what lies at the end of an arena, and that is where large blocks lie. Freeing something
   // there ends it at the threshold.
+  if (!ArenasAreOurs()) return;
   static std::mutex one_at_a_time;
   std::lock_guard lock(one_at_a_time);
   mallopt(M_TRIM_THRESHOLD, 0);

@@ -30,6 +30,8 @@ constexpr std::chrono::milliseconds kTrimAll{2'000};
 struct Executor::State : std::enable_shared_from_this<Executor::State> {
   explicit State(Options o) : options(std::move(o)) {}
 
+  using Clock = std::chrono::steady_clock;
+
   struct Item {
     Task task;
     Gauge queued{counters().jobs_queued};
@@ -47,6 +49,7 @@ struct Executor::State : std::enable_shared_from_this<Executor::State> {
   void Grow();  // with `mutex` held
   void Work(const WorkerPtr& self) noexcept;
   bool Rest(std::unique_lock<std::mutex>& lock, const WorkerPtr& self);
+  void Trim(std::unique_lock<std::mutex>& lock, const WorkerPtr& self, void (*trim)());
 
   Options options;
   std::mutex mutex;
@@ -58,7 +61,8 @@ struct Executor::State : std::enable_shared_from_this<Executor::State> {
   // A thread is on its way to the queue. It sends for the next one if it finds more than it can take, so a burst of
   // short calls wakes one or two threads and not one for each call.
   bool arriving = false;
-  bool used = false;  // since memory was trimmed
+  bool used = false;          // since memory was trimmed
+  Clock::time_point used_at;  // when the last task ended
   bool ending = false;
 };
 
@@ -123,10 +127,20 @@ void Executor::State::Work(const WorkerPtr& self) noexcept {
       task = {};  // what it carries may be the last reference to an engine: let go without the lock
     }
     lock = std::unique_lock(mutex);
+    used_at = Clock::now();
   }
   --threads;
   --counters().threads;
   quiet.notify_all();
+}
+
+void Executor::State::Trim(std::unique_lock<std::mutex>& lock, const WorkerPtr& self, void (*trim)()) {
+  // The last to be sent for, as long as it is busy with that.
+  std::erase(idle, self);
+  idle.insert(idle.begin(), self);
+  lock.unlock();
+  trim();
+  lock.lock();
 }
 
 // Waits until there may be something to do. False when the thread is to end.
@@ -134,22 +148,18 @@ bool Executor::State::Rest(std::unique_lock<std::mutex>& lock, const WorkerPtr& 
   self->woken = false;
   idle.push_back(self);
   quiet.notify_all();
-  using Clock = std::chrono::steady_clock;
   auto retirement = Clock::now() + options.idle;
   bool retire = false;
   while (!self->woken && !ending && !retire) {
     const auto patience = self->used ? kTrimThread : used ? kTrimAll : options.idle;
     const auto until = std::min(retirement, Clock::now() + patience);
     if (self->wake.wait_until(lock, until) != std::cv_status::timeout || self->woken) continue;
+    if (!queue.empty()) break;  // whoever was to wake somebody up could not
     if (std::exchange(self->used, false)) {
-      lock.unlock();
-      TrimThread();
-      lock.lock();
-    } else if (used && idle.size() == threads && queue.empty()) {
+      Trim(lock, self, TrimThread);
+    } else if (used && idle.size() == threads && Clock::now() - used_at >= kTrimAll) {
       used = false;
-      lock.unlock();
-      TrimMemory();
-      lock.lock();
+      Trim(lock, self, TrimMemory);
     } else if (until == retirement) {
       retire = threads > 1;
       retirement += options.idle;

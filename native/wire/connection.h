@@ -59,9 +59,8 @@ class Connection final : public Pollable {
   std::size_t incomplete() const { return incomplete_; }
   // Of outgoing messages: only this client can bring them to an end, by reading and by saying so.
   std::size_t unread() const { return queued_; }
-  // Of all that is held, what will not come to an end unless this client does something. Handlers may be waiting for
-  // their answers to be read.
-  std::size_t blocked() const { return incomplete_ + queued_ + (queued_ > 0 ? held_ : 0); }
+  // With handlers that will come to an end by themselves: none of them can be waiting for its answers to be read.
+  std::size_t busy() const { return queued_ > 0 ? 0 : held_; }
   // It may be read even when there is no memory: it holds nothing received, and what it says may free something.
   bool innocent() const { return incomplete_ + held_ == 0; }
   bool has_parked_calls() const { return !parked_.empty(); }

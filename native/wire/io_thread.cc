@@ -303,9 +303,9 @@ void IoThread::ResumeAll() {
 // If nothing will change unless some client is heard, one is: the one with most in incomplete messages, or, if there is
 // none like that, the one that has waited longest with unread answers.
 void IoThread::ChooseFavoured() {
-  std::size_t blocked = 0;
-  for (const auto& [connection, owner] : connections_) blocked += connection->blocked();
-  if (!ledger_->Stuck(blocked)) return;
+  std::size_t busy = 0;
+  for (const auto& [connection, owner] : connections_) busy += connection->busy();
+  if (!ledger_->Stuck(busy)) return;
   auto chosen = std::max_element(waiting_for_memory_.begin(), waiting_for_memory_.end(),
                                  [](auto* a, auto* b) { return a->incomplete() < b->incomplete(); });
   if (chosen == waiting_for_memory_.end()) return;

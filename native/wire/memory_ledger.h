@@ -38,8 +38,9 @@ class MemoryLedger {
   bool Full() const { return Total() >= limit_; }
   // Some way below the limit, so that reading does not stop and go with every message.
   bool HasRoom() const { return Total() < limit_ - limit_ / 8; }
-  // Of what is held, `bytes` can only be brought to an end by clients: waiting for the consumer is no use.
-  bool Stuck(std::size_t bytes) const { return static_cast<std::int64_t>(bytes) > limit_ / 2; }
+  // The consumer will bring `busy` bytes to an end by itself. Waiting for it is no use when most of what is held is not
+  // among them: incomplete messages, unread answers, and the requests that answers may still lie in.
+  bool Stuck(std::size_t busy) const { return Total() - static_cast<std::int64_t>(busy) > limit_ / 2; }
   // A wake-up is wanted once there is room. False when there is already: whoever made it may not have known.
   bool AwaitRoom() {
     awaited_.store(true);

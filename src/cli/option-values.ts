@@ -15,6 +15,8 @@ export function parseBytes(text: string): number {
 
 function parsePositive(text: string, what: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number <= 0) throw new InvalidArgumentError(`expected a positive number of ${what}`);
+  // Timers take no more.
+  if (!Number.isInteger(number) || number <= 0 || number >= 2 ** 31)
+    throw new InvalidArgumentError(`expected a positive number of ${what}`);
   return number;
 }

@@ -60,7 +60,7 @@ async function run(module: string | undefined, options: RunOptions): Promise<voi
     },
   );
   const params = new Map(options.param.map(parseParam));
-  const passed = await runSequence(
+  const sequence = runSequence(
     {
       runtime,
       config: service.pluginConfig,
@@ -74,5 +74,11 @@ async function run(module: string | undefined, options: RunOptions): Promise<voi
     },
   );
   // Threads that hang, and whatever the wrapper has left behind in them, must not keep the command.
-  process.stdout.write(report.end(passed), () => process.exit(passed ? 0 : 1));
+  try {
+    const passed = await sequence;
+    process.stdout.write(report.end(passed), () => process.exit(passed ? 0 : 1));
+  } catch (error) {
+    setImmediate(() => process.exit());
+    throw error;
+  }
 }

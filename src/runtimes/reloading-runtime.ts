@@ -164,7 +164,12 @@ export class ReloadingRuntime implements PluginRuntime {
     let done: Generation;
     do {
       done = this.#running();
-      await work(done.runtime);
+      const leave = done.enter();
+      try {
+        await work(done.runtime);
+      } finally {
+        leave();
+      }
     } while (done !== this.#running());
   }
 

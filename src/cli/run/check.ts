@@ -1,5 +1,5 @@
 import type { BodyDescriptor, Descriptor } from '../../core/descriptor.js';
-import { DataStatus, DataType, type Frame } from '../../core/frame.js';
+import { DataStatus, DataType, type Frame, isFinal } from '../../core/frame.js';
 
 /**
  * Compares the answer of a one-shot call with what the wrapper declares.
@@ -69,10 +69,6 @@ function checkText({ name, content }: BodyDescriptor, { data }: Frame): string[]
   } catch (error) {
     return [`output ${quote(name)}: expected JSON: ${(error as Error).message}`];
   }
-}
-
-function isFinal({ status }: Frame): boolean {
-  return status === DataStatus.end || status === DataStatus.once;
 }
 
 /** `DataType` by number, for people. */

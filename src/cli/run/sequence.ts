@@ -111,11 +111,15 @@ class Sequence {
       }
       const results: Frame[][] = [];
       const [written, read] = await Promise.allSettled([
-        this.#write(session, packets),
+        this.#write(session, packets).catch((error: unknown) => {
+          // Results may wait for a packet that will not come.
+          void session.close().catch(() => undefined);
+          throw error;
+        }),
         this.#within('results', this.#read(session, results)),
       ]);
       if (written.status === 'rejected') this.#fault('write', AigesError.from(written.reason));
-      if (read.status === 'rejected') this.#fault('results', AigesError.from(read.reason));
+      else if (read.status === 'rejected') this.#fault('results', AigesError.from(read.reason));
       else for (const text of checkResults(descriptor, results)) this.#fault('results', text);
       await this.#timed('destroy', session.close()).catch((error: unknown) => {
         this.#fault('destroy', AigesError.from(error));

@@ -31,7 +31,7 @@ export function post(
   const posted = frames.map((frame) => {
     const { data } = frame;
     if (data.byteLength < handoverBytes) return { ...frame, data: new Uint8Array(data) };
-    const loan = lend(data);
+    const loan = data.buffer instanceof ArrayBuffer ? lend(data) : null;
     if (loan !== null) {
       loans.push(loan);
       return { ...frame, data: { loan } };

@@ -66,10 +66,12 @@ export class WorkerThread {
     const { threadId } = worker;
     this.exited = new Promise((resolve) => {
       worker.once('exit', (code) => {
-        // Every message that it has sent has come by now.
-        loadAddon().reclaimAll(threadId);
+        // Every message that it has sent has come by now. Who waits for one of them goes on before the next turn.
         this.#end(crashed(`its thread ended with exit code ${code}`));
-        resolve();
+        setImmediate(() => {
+          loadAddon().reclaimAll(threadId);
+          resolve();
+        });
       });
     });
     this.info = new Promise((resolve, reject) => {
@@ -87,7 +89,8 @@ export class WorkerThread {
     worker.on('error', (error: unknown) => {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       options.onLog('error', `the plugin crashed: ${text}`, {});
-      this.#end(crashed(error instanceof Error ? error.message : String(error), error));
+      // Answers that it gave before may still be on their way: its calls fail when it has exited.
+      this.#retire(crashed(error instanceof Error ? error.message : String(error), error));
     });
     forward(worker.stdout, (line) => {
       options.onLog('info', line, { stream: 'stdout' });
@@ -185,9 +188,17 @@ export class WorkerThread {
     return pending;
   }
 
-  #end(reason: AigesError): void {
-    if (this.#reason !== null) return;
+  /** Takes nothing new. The first reason is the one that counts. */
+  #retire(reason: AigesError): AigesError {
+    if (this.#reason !== null) return this.#reason;
     this.#reason = reason;
+    this.#onEnd(reason);
+    return reason;
+  }
+
+  /** Fails everything that is in it. Idempotent. */
+  #end(why: AigesError): void {
+    const reason = this.#retire(why);
     const pending = [...this.#pending.values()];
     const sinks = [...this.#streams.values()];
     this.#pending.clear();
@@ -198,7 +209,6 @@ export class WorkerThread {
       for (const { loans } of pending) reclaim(loans);
     });
     for (const sink of sinks) sink.end(reason);
-    this.#onEnd(reason);
   }
 }
 
