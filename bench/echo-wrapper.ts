@@ -1,4 +1,12 @@
-import { AudioBodyField, type OnceRequest, type Outputs, type StreamSession, WrapperBase } from 'aiges-ts';
+import {
+  AudioBodyField,
+  type Input,
+  type OnceRequest,
+  type Outputs,
+  ResponseData,
+  type StreamSession,
+  WrapperBase,
+} from 'aiges-ts';
 
 class EchoRequest {
   input = new AudioBodyField();
@@ -16,17 +24,21 @@ export default class Echo extends WrapperBase<EchoRequest, EchoResponse> {
   override responseCls = new EchoResponse();
 
   override onceExec({ inputs }: OnceRequest<EchoRequest>): Answer {
-    return { result: inputs.input.data };
+    return answer(inputs.input);
   }
 
   override async *stream({ packets }: StreamSession<EchoRequest>): AsyncGenerator<Answer, Answer | undefined> {
     for await (const { inputs, last } of packets) {
-      // The packet that opens a session may be empty.
+      // The packet that opens a session is empty.
       if (inputs.input === undefined) continue;
-      const answer = { result: inputs.input.data };
-      if (last) return answer;
-      yield answer;
+      if (last) return answer(inputs.input);
+      yield answer(inputs.input);
     }
     return undefined;
   }
+}
+
+/** Of the type that came: small requests are text. */
+function answer({ data, type }: Input): Answer {
+  return { result: new ResponseData({ data, type }) };
 }
