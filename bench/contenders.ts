@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Destination, openCaller, type Protocol, requestOf } from './callers.js';
 import type { ClientArguments } from './client-process.js';
 import { h2loadArguments, readLog, readSummary } from './h2load.js';
-import { compiled, echoEngine, loaderMain, printable, root } from './places.js';
+import { compiled, echoEngine, echoWrapper, loaderMain, printable, root } from './places.js';
 import { inFlight, type Row, sizes } from './rows.js';
 import type { Actor, Stage } from './stage.js';
 
@@ -19,6 +19,21 @@ export const grpcServers = ['wire', 'grpc-js'] as const;
 export function loaderName(server: string): string {
   return `loader ${server}`;
 }
+
+const inTypeScript = ', TypeScript';
+
+/** What a loader is called when it has no engine but one worker that runs the echo in TypeScript. */
+export function workerNameOf(loader: string): string {
+  return `${loader}${inTypeScript}`;
+}
+
+/** The loader with the C engine that a worker is compared with; null for everything that is no worker. */
+export function engineRivalOf(contender: string): string | null {
+  return contender.endsWith(inTypeScript) ? contender.slice(0, -inTypeScript.length) : null;
+}
+
+/** What a loader serves: the echo as an engine, as one that answers through a callback, or in a worker thread. */
+type Echo = 'engine' | 'async engine' | 'worker';
 
 /** A run takes seconds; h2load itself would wait for ever. */
 const runLimitMs = 600_000;
@@ -59,8 +74,9 @@ export interface Target {
 export function contenders(servers: readonly string[], asynchronous: boolean): Contender[] {
   const once = (row: Row): boolean => row.mode === 'once';
   const loaders = servers.flatMap((server): Contender[] => [
-    loader(loaderName(server), server, false),
-    ...(asynchronous ? [loader(`${loaderName(server)}, async engine`, server, true)] : []),
+    loader(loaderName(server), server, 'engine'),
+    ...(asynchronous ? [loader(`${loaderName(server)}, async engine`, server, 'async engine')] : []),
+    loader(workerNameOf(loaderName(server)), server, 'worker'),
   ]);
   return [
     ...loaders,
@@ -68,7 +84,7 @@ export function contenders(servers: readonly string[], asynchronous: boolean): C
       name: 'loader HTTP',
       suits: once,
       start: async (row, stage) => {
-        const { actor, http } = await startLoader(stage, 'grpc-js', false);
+        const { actor, http } = await startLoader(stage, 'grpc-js', 'engine');
         return network(stage, row, actor, { protocol: 'json', port: http, path: '/v1/private/svcName' });
       },
     },
@@ -110,7 +126,7 @@ export async function probeServers(stage: Stage): Promise<Probed> {
   const present: string[] = [];
   const absent: { name: string; reason: string }[] = [];
   for (const server of grpcServers) {
-    const actor = stage.start('server', loaderCommand(stage, server, false));
+    const actor = stage.start('server', loaderCommand(stage, server, 'engine'));
     const listens = actor.until('it listened', () => addresses(actor.output));
     const refusal = await listens.then(
       () => null,
@@ -124,12 +140,12 @@ export async function probeServers(stage: Stage): Promise<Probed> {
   return { present, absent };
 }
 
-function loader(name: string, server: string, asynchronous: boolean): Contender {
+function loader(name: string, server: string, echo: Echo): Contender {
   return {
     name,
     suits: () => true,
     start: async (row, stage) => {
-      const { actor, grpc } = await startLoader(stage, server, asynchronous);
+      const { actor, grpc } = await startLoader(stage, server, echo);
       const protocol: Protocol = row.mode === 'once' ? 'xsf' : 'xsf-stream';
       return network(stage, row, actor, { protocol, port: grpc, path: '' });
     },
@@ -137,7 +153,11 @@ function loader(name: string, server: string, asynchronous: boolean): Contender 
 }
 
 /** The configuration of every loader here, for `--set`. No server takes the default one. */
-export function loaderSettings(server: string | null, asynchronous: boolean): string[] {
+export function loaderSettings(server: string | null, echo: Echo): string[] {
+  const plugin =
+    echo === 'worker'
+      ? ['plugin.kind=node', `plugin.path=${echoWrapper()}`, 'plugin.instances=1']
+      : [`plugin.path=${echoEngine()}`, `aiges.asyncMode=${echo === 'async engine'}`];
   return [
     'svcName.host=127.0.0.1',
     'svcName.port=0',
@@ -145,11 +165,10 @@ export function loaderSettings(server: string | null, asynchronous: boolean): st
     'svcName.maxsend=64',
     'http.listen=127.0.0.1:0',
     'http.maxBody=64MiB',
-    `plugin.path=${echoEngine()}`,
+    ...plugin,
     'fc.max=128',
     'log.level=warn',
     ...(server === null ? [] : [`grpc.server=${server}`]),
-    `aiges.asyncMode=${asynchronous}`,
   ];
 }
 
@@ -160,17 +179,17 @@ export function emptyConfig(stage: Stage): string {
   return file;
 }
 
-function loaderCommand(stage: Stage, server: string, asynchronous: boolean): string[] {
-  const settings = loaderSettings(server, asynchronous).flatMap((setting) => ['--set', setting]);
+function loaderCommand(stage: Stage, server: string, echo: Echo): string[] {
+  const settings = loaderSettings(server, echo).flatMap((setting) => ['--set', setting]);
   return [process.execPath, loaderMain(), 'serve', '-c', emptyConfig(stage), ...settings];
 }
 
 async function startLoader(
   stage: Stage,
   server: string,
-  asynchronous: boolean,
+  echo: Echo,
 ): Promise<{ readonly actor: Actor; readonly grpc: number; readonly http: number }> {
-  const actor = stage.start('server', loaderCommand(stage, server, asynchronous));
+  const actor = stage.start('server', loaderCommand(stage, server, echo));
   return { actor, ...(await actor.until('it listened', () => addresses(actor.output))) };
 }
 

@@ -1,5 +1,5 @@
 import type { Report, Result, RowReport } from './report.js';
-import { bareGrpcJs, nghttpd } from './contenders.js';
+import { bareGrpcJs, engineRivalOf, nghttpd } from './contenders.js';
 import { median, pairedRatio, spread } from './statistics.js';
 import { mebibytes, number, percent, ratio, type Table } from './tables.js';
 
@@ -34,15 +34,23 @@ export function versus(result: Result | null, reference: Result | null): number 
   return result === null || reference === null ? NaN : pairedRatio(rates(result.rounds), rates(reference.rounds));
 }
 
-export function resultOf(report: Report, row: string, contender: string): Result | null {
-  return find(
-    report.rows.find((each) => each.row.id === row),
-    contender,
-  );
+export function rowOf(report: Report, row: string): RowReport | undefined {
+  return report.rows.find((each) => each.row.id === row);
 }
 
-/** All contenders of one row. */
+export function resultOf(report: Report, row: string, contender: string): Result | null {
+  return find(rowOf(report, row), contender);
+}
+
+/** How many times as fast a worker is as the C engine behind the same server; NaN for everything else. */
+export function versusEngine(report: RowReport | undefined, contender: string): number {
+  const rival = engineRivalOf(contender);
+  return rival === null ? NaN : versus(find(report, contender), find(report, rival));
+}
+
+/** All contenders of one row. The comparison of workers with engines is there when there are workers. */
 export function rowTable(report: RowReport): Table {
+  const workers = report.results.some(({ contender }) => engineRivalOf(contender) !== null);
   const [bare, fast] = [find(report, bareGrpcJs), find(report, nghttpd)];
   const unit = report.row.mode === 'once' ? 'requests/s' : 'sessions/s';
   const body = report.results.map((result) => {
@@ -53,6 +61,7 @@ export function rowTable(report: RowReport): Table {
       number(figures.rate),
       ratio(versus(result, bare)),
       ratio(versus(result, fast)),
+      ...(workers ? [ratio(versusEngine(report, result.contender))] : []),
       percent(figures.spread),
       number(figures.cpu),
       percent(figures.busy),
@@ -67,6 +76,7 @@ export function rowTable(report: RowReport): Table {
     unit,
     '× bare',
     '× nghttpd',
+    ...(workers ? ['× C engine'] : []),
     'spread',
     'CPU µs',
     'core',

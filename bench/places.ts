@@ -28,6 +28,11 @@ export function echoEngine(): string {
   return built('build-tests/plain/fixtures/echo.so', 'npm run build:fixtures');
 }
 
+/** The wrapper that does the same. Loaders run its source, as they run that of any author. */
+export function echoWrapper(): string {
+  return join(root, 'bench/echo-wrapper.ts');
+}
+
 /** What loaders are made of that no build of this folder makes. */
 export function requireBuild(): void {
   loaderMain();

@@ -81,7 +81,7 @@ async function main(): Promise<void> {
 }
 
 async function soak(stage: Stage, requests: number, server: string | null): Promise<Verdict[]> {
-  const settings = loaderSettings(server, false);
+  const settings = loaderSettings(server, 'engine');
   const script = join(root, 'bench/soak-process.mjs');
   const loader = stage.start('server', [process.execPath, script, emptyConfig(stage), JSON.stringify(settings)]);
   const { port } = await loader.ask<{ port: number }>(null);

@@ -1,4 +1,4 @@
-import { bareGrpcJs, nghttpd } from './contenders.js';
+import { bareGrpcJs, nghttpd, workerNameOf } from './contenders.js';
 import { calm, figuresOf, resultOf, versus } from './figures.js';
 import type { Report, Result } from './report.js';
 import { describeRow, inFlight, parseRow, sizes } from './rows.js';
@@ -19,28 +19,44 @@ const latencyTarget = { row: '32B-1', microseconds: 60 } as const;
 /** Requests and answers are held, and 200 MB for everything else; back under 250 MB within 5 s. */
 const memoryTarget = { row: '10MiB-64', besides: 200e6, after: 250e6 } as const;
 
-/** Whether a loader meets the targets, as far as their rows were run. */
+/** What one worker is to reach, measured against the C engine behind the same server in the same run. */
+const workerTargets = {
+  ratios: [
+    { row: '32B-8', needed: 0.4 },
+    { row: '32B-8x8', needed: 0.4 },
+    { row: '1MiB-8', needed: 0.9 },
+    { row: '10MiB-4', needed: 0.9 },
+  ],
+  /** Microseconds that the median answer to a lone small request may take longer. */
+  latency: { row: '32B-1', microseconds: 150 },
+} as const;
+
+/** Whether a loader meets the targets, as far as their rows were run; those of a worker only if one took part. */
 export function targetTable(report: Report, loader: string): Table {
   const body: string[][] = [];
   const add = (row: string, what: string, needed: string, found: string, verdict: string, byCpu = ''): void => {
     body.push([`${describeRow(parseRow(row))}: ${what}`, needed, found, verdict, byCpu]);
   };
+  const faster = (row: string, needed: number, name: string, against: string, what: string): void => {
+    const [ours, theirs] = [resultOf(report, row, name), resultOf(report, row, against)];
+    const found = versus(ours, theirs);
+    // What the ratio would be if both had a whole CPU and nothing else held them up: on a busy machine, the better guess.
+    const byCpu = ratio(cpu(theirs) / cpu(ours));
+    const verdict = noisy(ours, theirs) ?? judge(found, needed);
+    add(row, what, `≥ ${ratio(needed)}`, ratio(found), verdict, byCpu);
+  };
   for (const target of ratioTargets) {
     for (const against of [bareGrpcJs, nghttpd] as const) {
-      const needed = target[against];
-      const [ours, theirs] = [resultOf(report, target.row, loader), resultOf(report, target.row, against)];
-      const found = versus(ours, theirs);
-      // What the ratio would be if both had a whole CPU and nothing else held them up: on a busy machine, the better guess.
-      const byCpu = ratio(cpu(theirs) / cpu(ours));
-      const verdict = noisy(ours, theirs) ?? judge(found, needed);
-      add(target.row, `rate against ${against}`, `≥ ${ratio(needed)}`, ratio(found), verdict, byCpu);
+      faster(target.row, target[against], loader, against, `rate against ${against}`);
     }
   }
-  const { row, microseconds } = latencyTarget;
-  const [ours, theirs] = [resultOf(report, row, loader), resultOf(report, row, nghttpd)];
-  const later = p50(ours) - p50(theirs);
-  const verdict = noisy(ours, theirs) ?? judge(microseconds, later);
-  add(row, `p50 over ${nghttpd}`, `≤ ${microseconds} µs`, `${number(later)} µs`, verdict);
+  const later = ({ row, microseconds }: LatencyTarget, name: string, against: string, what: string): void => {
+    const [ours, theirs] = [resultOf(report, row, name), resultOf(report, row, against)];
+    const found = p50(ours) - p50(theirs);
+    const verdict = noisy(ours, theirs) ?? judge(microseconds, found);
+    add(row, what, `≤ ${microseconds} µs`, `${number(found)} µs`, verdict);
+  };
+  later(latencyTarget, loader, nghttpd, `p50 over ${nghttpd}`);
   const memory = resultOf(report, memoryTarget.row, loader)?.memory;
   const spec = parseRow(memoryTarget.row);
   const most = 2 * inFlight(spec) * sizes[spec.size] + memoryTarget.besides;
@@ -48,7 +64,19 @@ export function targetTable(report: Report, loader: string): Table {
   add(spec.id, 'RSS peak', `≤ ${mebibytes(most)} MiB`, `${mebibytes(peak)} MiB`, judge(most, peak));
   const least = memoryTarget.after;
   add(spec.id, 'RSS 5 s after', `≤ ${mebibytes(least)} MiB`, `${mebibytes(after)} MiB`, judge(least, after));
+  const worker = workerNameOf(loader);
+  if (report.rows.some(({ results }) => results.some(({ contender }) => contender === worker))) {
+    for (const { row, needed } of workerTargets.ratios) {
+      faster(row, needed, worker, loader, 'rate of a worker against the C engine');
+    }
+    later(workerTargets.latency, worker, loader, 'p50 of a worker over the C engine');
+  }
   return { head: ['target', 'needed', 'found', '', 'by CPU time'], body };
+}
+
+interface LatencyTarget {
+  readonly row: string;
+  readonly microseconds: number;
 }
 
 function p50(result: Result | null): number {

@@ -92,7 +92,8 @@ class Reader {
 
 void Add(wire::Commands& commands, Reader& reader, const double* command, Napi::Env env) {
   const wire::CallId call = reader.Integer(command[layout::kCall]);
-  switch (static_cast<int>(reader.Integer(command[layout::kKind]))) {
+  const auto kind = static_cast<int>(reader.Integer(command[layout::kKind]));
+  switch (kind) {
     case layout::kMetadata: return commands.SendMetadata(call, reader.Metadata(command[layout::kFields]));
     case layout::kMessage: return commands.SendMessage(call, reader.Message(command));
     case layout::kFinish: {
@@ -101,8 +102,10 @@ void Add(wire::Commands& commands, Reader& reader, const double* command, Napi::
       wire::CallStatus status{static_cast<std::uint32_t>(code), std::string(reader.Text(command[layout::kText]))};
       return commands.Finish(call, std::move(status), reader.Metadata(command[layout::kFields]));
     }
-    case layout::kReply: {
+    case layout::kReply:
+    case layout::kLeasedReply: {
       wire::OutgoingMessage message = reader.Message(command);
+      message.leased = kind == layout::kLeasedReply;
       return commands.Reply(call, std::move(message), reader.Metadata(command[layout::kFields]));
     }
     case layout::kConsumed: return commands.Consumed(call, reader.Integer(command[layout::kSubject]));

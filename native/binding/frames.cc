@@ -153,7 +153,8 @@ Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
   std::shared_ptr<AnswerMemory> memory;
   Napi::ArrayBuffer copied;
   const std::byte* block = output.block.get();
-  if (output.block_size > kSmallAnswer || output.lease != nullptr) {
+  const bool leased = output.lease != nullptr;
+  if (output.block_size > kSmallAnswer || leased) {
     memory = std::make_shared<AnswerMemory>(AnswerMemory{std::move(output.block), std::move(output.lease)});
   }
   auto share = [&](const std::byte* data, std::size_t size) {
@@ -189,6 +190,7 @@ Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
   }
 
   auto answer = Napi::Object::New(env);
+  answer.Set("leased", Napi::Boolean::New(env, leased));
   answer.Set("frames", frames);
   if (memory == nullptr) {
     answer.Set("memory", env.Null());

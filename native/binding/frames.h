@@ -34,7 +34,7 @@ Borrowed AddFrames(JsThread& js, const Napi::Value& value, DataListBuilder& buil
 // Resource ids. Throws a TypeError.
 std::vector<unsigned int> ReadIds(const Napi::Value& value);
 
-// {frames, memory}: see Answer in src/runtimes/native/addon.ts.
+// {frames, memory, leased}: see Answer in src/runtimes/native/addon.ts.
 Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output);
 
 // Detaches the ArrayBuffers behind an answer and lets go of its memory. Idempotent.

@@ -32,7 +32,7 @@ namespace command {
 enum Field : std::size_t { kKind, kCall, kSubject, kText, kChunks, kFields };
 inline constexpr std::size_t kStride = 6;
 
-enum Kind { kMetadata, kMessage, kFinish, kReply, kConsumed };
+enum Kind { kMetadata, kMessage, kFinish, kReply, kConsumed, kLeasedReply };
 
 }  // namespace command
 

@@ -149,6 +149,7 @@ wire::Options ReadOptions(const Napi::Object& given) {
   options.idle_timeout = time("idleTimeoutMs");
   options.max_age = time("maxAgeMs");
   options.max_age_grace = time("maxAgeGraceMs");
+  options.lease_time = time("leaseTimeMs");
   options.keepalive_interval = time("keepaliveIntervalMs");
   options.keepalive_timeout = time("keepaliveTimeoutMs");
   return options;

@@ -45,6 +45,9 @@ struct OutgoingMessage {
   std::string head{};  // small bytes that belong to the message itself, such as the encoded fields around a payload
   std::vector<Chunk> chunks{};
   Token token = 0;
+  // The chunks may be needed elsewhere: what is not written after `lease_time` is copied, and the token released then.
+  // For replies only, since messages of streams count on the token for their back pressure.
+  bool leased = false;
 
   std::size_t size() const {
     std::size_t sum = head.size();

@@ -43,6 +43,8 @@ class Connection final : public Pollable {
   void Finish(Call& call, CallStatus status, Metadata trailers);
   void Reply(Call& call, OutgoingMessage message, Metadata trailers);
   void Consumed(Call& call, std::size_t bytes);
+  // See Outbox.
+  bool TakeOver(SendingMessage& message) { return outbox_.TakeOver(message); }
 
   // Lets open calls end, takes no new ones.
   void Drain();

@@ -602,7 +602,9 @@ void Connection::SendMessage(Call& call, OutgoingMessage message) {
 }
 
 void Connection::Push(Call& call, CallId id, OutgoingMessage message) {
+  const bool leased = message.leased;
   call.outgoing.push_back(std::make_shared<SendingMessage>(std::move(message), id, io_.events(), io_.stats(), queued_));
+  if (leased) io_.AwaitLease(*this, call.outgoing.back());
   if (call.answered) {
     Resume(call);
   } else {

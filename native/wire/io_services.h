@@ -21,6 +21,7 @@ namespace aiges::wire {
 
 class Call;
 class Connection;
+class SendingMessage;
 struct Method;
 
 class IoServices {
@@ -54,6 +55,8 @@ class IoServices {
   virtual bool HasMemoryFor(Connection& connection) const = 0;
   // Resumed, and flushed, when there is.
   virtual void AwaitMemory(Connection& connection) = 0;
+  // The message's memory is taken over if it is not released in time.
+  virtual void AwaitLease(Connection& connection, const std::shared_ptr<SendingMessage>& message) = 0;
   virtual void Adopt(UniqueFd socket) = 0;
   // The connection is destroyed at the end of the round.
   virtual void Closed(Connection& connection) = 0;

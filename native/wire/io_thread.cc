@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t kReadBuffer = std::size_t{256} << 10;
 constexpr int kEventsPerRound = 128;
+// Of leased memory that is copied before others get their turn: some milliseconds of work.
+constexpr std::size_t kTakenOverPerRound = std::size_t{16} << 20;
 
 int CreateEpoll() {
   const int fd = epoll_create1(EPOLL_CLOEXEC);
@@ -35,7 +37,8 @@ IoThread::IoThread(const Nghttp2& api, Options options, EventSink& sink)
       epoll_(CreateEpoll()),
       events_(ledger_, sink),
       read_buffer_(kReadBuffer),
-      memory_stall_(timers_, [this] { OnMemoryStall(); }) {
+      memory_stall_(timers_, [this] { OnMemoryStall(); }),
+      lease_timer_(timers_, [this] { OnLeaseTime(); }) {
   Watch(ledger_->wake_fd(), EPOLLIN, nullptr);
   thread_ = std::thread([this] { Run(); });
 }
@@ -328,6 +331,32 @@ void IoThread::OnMemoryStall() {
   }
   // A slow reader has had its turn.
   favoured_ = nullptr;
+}
+
+// ---- Leases -----------------------------------------------------------------------------------------------------
+
+void IoThread::AwaitLease(Connection& connection, const std::shared_ptr<SendingMessage>& message) {
+  // Most replies are gone long before their time: the queue is empty then, and no timer runs for each of them.
+  while (!leased_.empty() && leased_.front().message.expired()) leased_.pop_front();
+  leased_.push_back({now_ + options_.lease_time, message, &connection});
+  if (leased_.size() == 1) lease_timer_.Set(leased_.front().until);
+}
+
+void IoThread::OnLeaseTime() {
+  std::size_t taken_over = 0;
+  while (!leased_.empty()) {
+    const Leased next = leased_.front();
+    const std::shared_ptr<SendingMessage> message = next.message.lock();
+    if (message != nullptr) {
+      if (next.until > now_ || taken_over >= kTakenOverPerRound) return lease_timer_.Set(std::max(next.until, now_));
+      taken_over += message->size();
+      // Without memory for the copy the lease goes on for as long again.
+      if (!next.connection->TakeOver(*message)) {
+        leased_.push_back({now_ + options_.lease_time, message, next.connection});
+      }
+    }
+    leased_.pop_front();
+  }
 }
 
 // ---- The end ----------------------------------------------------------------------------------------------------

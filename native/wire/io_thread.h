@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -52,6 +54,7 @@ class IoThread final : public IoServices {
   void MarkDirty(Connection& connection) override;
   bool HasMemoryFor(Connection& connection) const override;
   void AwaitMemory(Connection& connection) override;
+  void AwaitLease(Connection& connection, const std::shared_ptr<SendingMessage>& message) override;
   void Adopt(UniqueFd socket) override;
   void Closed(Connection& connection) override;
 
@@ -73,6 +76,7 @@ class IoThread final : public IoServices {
   void ResumeAll();
   void ChooseFavoured();
   void OnMemoryStall();
+  void OnLeaseTime();
   void BeginDrain();
   void CloseAll();
   void ReleaseAfterStop(Commands commands);
@@ -91,6 +95,7 @@ class IoThread final : public IoServices {
   // Its own thread only.
   Timers timers_;
   Timer memory_stall_;
+  Timer lease_timer_;
   Clock::time_point now_ = Clock::now();
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
@@ -100,6 +105,14 @@ class IoThread final : public IoServices {
   Connection* favoured_ = nullptr;  // the one that may read without memory
   std::unordered_map<CallId, Call*> calls_;
   CallId last_call_ = 0;
+  // Replies with leased memory. All leases last the same time: the first one ends first. A message that lives has its
+  // connection.
+  struct Leased {
+    Clock::time_point until;
+    std::weak_ptr<SendingMessage> message;
+    Connection* connection;
+  };
+  std::deque<Leased> leased_;
   std::uint64_t last_connection_ = 0;
   bool draining_ = false;
   bool drained_ = false;

@@ -62,6 +62,9 @@ struct Options {
   // What the calls of a connection may have on average, when all streams are in use; see header_allowance().
   std::size_t header_bytes_per_stream = 4u << 10;
 
+  // How long a reply may refer to leased memory; the part that its client has not taken by then is copied.
+  Milliseconds lease_time{1'000};
+
   // Zero switches a limit in time off, except for the first two.
   Milliseconds handshake_timeout{10'000};      // until the client's preface and SETTINGS are there
   Milliseconds drain_ping_timeout{1'000};      // how long a drain waits for the client to have seen the first GOAWAY

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace aiges::wire {
 namespace {
@@ -32,6 +33,25 @@ void Outbox::AppendCopy(const void* data, std::size_t size) {
 void Outbox::AppendLent(const std::byte* data, std::size_t size, const std::shared_ptr<SendingMessage>& owner) {
   segments_.push_back({data, 0, size, owner});
   pending_ += size;
+}
+
+bool Outbox::TakeOver(SendingMessage& message) {
+  std::vector<Segment*> lent;
+  std::size_t size = 0;
+  for (std::size_t i = first_; i < segments_.size(); ++i) {
+    if (segments_[i].owner.get() != &message) continue;
+    lent.push_back(&segments_[i]);
+    size += segments_[i].size;
+  }
+  std::byte* copy = message.TakeOver(size);
+  if (copy == nullptr) return false;
+  for (Segment* segment : lent) {
+    std::memcpy(copy, segment->data, segment->size);
+    segment->data = copy;
+    copy += segment->size;
+  }
+  message.ReleaseLoan();
+  return true;
 }
 
 Outbox::Outcome Outbox::Write(int fd) {

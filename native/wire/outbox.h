@@ -20,6 +20,10 @@ class Outbox {
   // The message's memory stays lent until these bytes are written.
   void AppendLent(const std::byte* data, std::size_t size, const std::shared_ptr<SendingMessage>& owner);
 
+  // Copies what is left of a message's memory to memory that the message owns, and lets the consumer have its own back.
+  // False when there is no memory for it: nothing has changed then.
+  bool TakeOver(SendingMessage& message);
+
   std::size_t pending() const { return pending_; }
 
   // kBlocked: the kernel takes no more for now. kBroken: nobody will ever read it.

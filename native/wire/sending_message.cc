@@ -2,6 +2,8 @@
 #include "sending_message.h"
 
 #include <algorithm>
+#include <cstring>
+#include <new>
 #include <utility>
 
 namespace aiges::wire {
@@ -35,7 +37,11 @@ SendingMessage::SendingMessage(OutgoingMessage message, CallId call, EventQueue&
 SendingMessage::~SendingMessage() {
   queued_ -= size_;
   stats_.bytes_queued -= static_cast<std::int64_t>(size_);
-  if (token_ != 0) events_.Add(Event::Kind::kReleased, call_).token = token_;
+  ReleaseLoan();
+}
+
+void SendingMessage::ReleaseLoan() {
+  if (token_ != 0) events_.Add(Event::Kind::kReleased, call_).token = std::exchange(token_, 0);
 }
 
 Chunk SendingMessage::Current() const {
@@ -62,6 +68,27 @@ Chunk SendingMessage::Next(std::size_t most) {
   left_ -= part;
   SkipEmpty();
   return next;
+}
+
+std::byte* SendingMessage::TakeOver(std::size_t handed_over) {
+  // The head is ours already and stays where it is.
+  const std::size_t rest = piece_ == 0 ? left_ - (head_.size() - offset_) : left_;
+  own_.reset(new (std::nothrow) std::byte[handed_over + rest]);
+  if (own_ == nullptr) return nullptr;
+  std::byte* copy = own_.get() + handed_over;
+  std::size_t skipped = piece_ == 0 ? 0 : offset_;
+  for (std::size_t i = piece_ == 0 ? 0 : piece_ - 1; i < chunks_.size(); ++i) {
+    const std::size_t part = chunks_[i].size - std::exchange(skipped, 0);
+    if (part > 0) std::memcpy(copy, chunks_[i].data + chunks_[i].size - part, part);
+    copy += part;
+  }
+  chunks_ = {{own_.get() + handed_over, rest}};
+  if (piece_ > 0) {
+    piece_ = 1;
+    offset_ = 0;
+  }
+  stats_.bytes_copied_out += static_cast<std::int64_t>(handed_over + rest);
+  return own_.get();
 }
 
 }  // namespace aiges::wire

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "commands.h"
 #include "event_queue.h"
@@ -27,12 +29,19 @@ class SendingMessage {
   // The next piece in one place, at most `most` bytes, which then counts as handed over.
   Chunk Next(std::size_t most);
 
+  // Moves the chunks that are left into memory of its own. Returns where in it there is room for the `handed_over`
+  // bytes that are not written yet, nullptr when there is no memory: then nothing has changed.
+  std::byte* TakeOver(std::size_t handed_over);
+  // The consumer has its memory back, earlier than at the end.
+  void ReleaseLoan();
+  std::size_t size() const { return size_; }
+
  private:
   Chunk Current() const;
   void SkipEmpty();
 
   const CallId call_;
-  const Token token_;
+  Token token_;  // 0: nothing is lent
   EventQueue& events_;
   Stats& stats_;
   std::size_t& queued_;
@@ -40,7 +49,8 @@ class SendingMessage {
 
   std::string head_;  // with the prefix
   std::vector<Chunk> chunks_;
-  std::size_t piece_ = 0;  // 0: head_, else chunks_[piece_ - 1]
+  std::unique_ptr<std::byte[]> own_;  // what chunks_ and the output buffer refer to, once the memory is taken over
+  std::size_t piece_ = 0;             // 0: head_, else chunks_[piece_ - 1]
   std::size_t offset_ = 0;
   std::size_t left_;
   bool started_ = false;

@@ -28,7 +28,7 @@ struct Stats {
   Number bytes_received{0};    // from sockets
   Number bytes_sent{0};        // to sockets
   Number bytes_copied_in{0};   // of messages, from the read buffer to their block
-  Number bytes_copied_out{0};  // of messages, into the output buffer because they were small
+  Number bytes_copied_out{0};  // of messages, because they were small, or because their lease had ended
   Number resets_received{0};
   Number resets_sent{0};
   Number goaways_sent{0};

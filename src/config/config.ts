@@ -54,6 +54,8 @@ export interface WireConfig {
   readonly idleTimeoutMs: number;
   readonly maxAgeMs: number;
   readonly maxAgeGraceMs: number;
+  /** Milliseconds that an unread answer may lie in an engine's memory. */
+  readonly leaseTimeMs: number;
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
 }

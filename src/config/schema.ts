@@ -163,7 +163,7 @@ export const schema = {
     output: live(
       choice(['copy', 'lease']),
       'copy',
-      'How outputs leave the engine: "copy" frees them at once, "lease" sends from the engine\'s memory (only for engines whose outputs are independent of each other).',
+      'How outputs leave the engine: "copy" frees them at once, "lease" sends from the engine\'s memory (only for engines whose outputs are independent of each other) for [limits].leaseTime at most.',
     ),
     emptyList: live(
       choice(['sentinel', 'null']),
@@ -331,6 +331,11 @@ export const schema = {
       size({ min: 0, max: Number.MAX_SAFE_INTEGER }),
       256 * MiB,
       'Engine memory that may be waiting to be sent, for [plugin].output = "lease".',
+    ),
+    leaseTime: live(
+      duration({ min: 1, max: longest }),
+      1000,
+      'Time that an answer in engine memory may wait for its client to read it. Then what is left of it is copied, and the engine gets its memory back.',
     ),
     abandoned: live(
       integer({ min: 0, max: 10_000_000 }),

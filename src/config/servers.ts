@@ -41,6 +41,7 @@ function buildWire(plan: Plan): WireConfig {
     idleTimeoutMs: settings.get(grpc.idleTimeout),
     maxAgeMs: settings.get(grpc.maxAge),
     maxAgeGraceMs: settings.get(grpc.maxAgeGrace),
+    leaseTimeMs: settings.get(schema.limits.keys.leaseTime),
     keepaliveIntervalMs: settings.get(grpc.keepalive),
     keepaliveTimeoutMs: settings.get(grpc.keepaliveTimeout),
   };

@@ -18,6 +18,8 @@ export interface PluginInfo {
 /** What a plugin gave back. */
 export interface Output {
   readonly frames: readonly Frame[];
+  /** Whether large frames lie in memory of an engine, which waits for it to come back. */
+  readonly leased?: boolean;
   /** Says that the bytes have been copied or sent: the memory behind the frames may go. Idempotent. */
   release(): void;
 }

@@ -91,12 +91,17 @@ describe('npm run bench', () => {
       const names = [...(report.rows[0]?.results ?? []).map(({ contender }) => contender)];
       names.push(...report.absent.map(({ name }) => name));
       expect(names.sort()).toEqual(
-        ['bare grpc-js', 'engine, in process', 'loader HTTP', 'loader grpc-js', 'loader wire', 'nghttpd'].sort(),
+        [
+          ...['bare grpc-js', 'engine, in process', 'loader HTTP', 'loader grpc-js', 'loader wire', 'nghttpd'],
+          ...['loader grpc-js, TypeScript', 'loader wire, TypeScript'],
+        ].sort(),
       );
       for (const { name, reason } of report.absent) expect(ended.stdout).toContain(`${name} is absent: ${reason}`);
-      expect(report.rows[1]?.results.map(({ contender }) => contender)).toContain('loader grpc-js');
+      const ofStreams = report.rows[1]?.results.map(({ contender }) => contender);
+      expect(ofStreams).toEqual(expect.arrayContaining(['loader grpc-js', 'loader grpc-js, TypeScript']));
       expect(ended.stdout).toContain('32B-2x2: 32 B, 2 connections × 2 streams');
       expect(ended.stdout).toContain('Targets: loader grpc-js');
+      expect(ended.stdout).toMatch(/^ {2} +requests\/s {2}× bare {2}× nghttpd {2}× C engine /m);
     },
     patience,
   );

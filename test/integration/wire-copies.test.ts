@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { counters } from '../../src/runtimes/native/index.js';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { wireOptions } from '../fixtures/grpc-servers.js';
 import { startHost, type HostChanges, type RunningHost } from '../fixtures/host.js';
 import { framed, Http2Client, readAll } from '../fixtures/http2-client.js';
 import { decodeOutput, decodeResponse, encodeRequest } from '../fixtures/protocol.js';
@@ -62,6 +64,61 @@ describe('a payload of 64 KiB and more', () => {
       bytesIn: 0,
       bytesOut: copies * sizes.reduce((sum, size) => sum + size, 0),
     });
+  });
+});
+
+describe('an answer on lease that its client does not read', () => {
+  const size = 3_000_000;
+  const engineCopies = (): number => counters().bytesOut;
+  async function startLeasing(leaseTimeMs: number): Promise<void> {
+    const wire = wireOptions({ leaseTimeMs });
+    await start({ plugin: { path: fixtureEngine('scripted'), output: 'lease' }, grpc: { server: 'wire', wire } });
+  }
+
+  it('stays in the memory of the engine for as long as the lease lasts', async () => {
+    await startLeasing(3_600_000);
+    const slow = new Http2Client(loader.client.port);
+    const data = Buffer.alloc(size, 1);
+    const stream = slow.open('/utils.XsfCall/call');
+    stream.end(framed(request(data, { do: 'echo' })));
+    await vi.waitFor(() => {
+      expect(counters()).toMatchObject({ leasedBytes: size, outputsAlive: 1 });
+    });
+    const { body } = await readAll(stream);
+    expect(payloadOf(body.subarray(5)).equals(data)).toBe(true);
+    slow.close();
+  });
+
+  it('gives the memory back in time, and arrives all the same', async () => {
+    await startLeasing(20);
+    const before = engineCopies();
+    const slow = new Http2Client(loader.client.port);
+    const answers = [1, 2, 3].map((byte) => {
+      const data = Buffer.alloc(size, byte);
+      const stream = slow.open('/utils.XsfCall/call');
+      const answered = once(stream, 'response');
+      stream.end(framed(request(data, { do: 'echo' })));
+      return { data, stream, answered };
+    });
+    await Promise.all(answers.map(({ answered }) => answered));
+    await vi.waitFor(() => {
+      expect(counters()).toMatchObject({ leasedBytes: 0, outputsAlive: 0 });
+    });
+    // What has arrived by then is no more than the client has room for.
+    for (const { stream } of answers) expect(stream.readableLength).toBeLessThan(size / 2);
+    // The engine gets the same memory again for these.
+    for (let other = 100; other < 110; other++) {
+      const data = Buffer.alloc(size, other);
+      const { bytes } = await loader.client.unary('/utils.XsfCall/call', request(data, { do: 'echo' }));
+      expect(payloadOf(bytes ?? Buffer.alloc(0)).equals(data)).toBe(true);
+    }
+    for (const { data, stream } of answers) {
+      const { status, body } = await readAll(stream);
+      expect(status).toBe(0);
+      expect(payloadOf(body.subarray(5)).equals(data)).toBe(true);
+    }
+    expect(engineCopies()).toBe(before);
+    slow.close();
   });
 });
 

@@ -79,6 +79,8 @@ export interface Answer {
   readonly frames: readonly NativeFrame[];
   /** To be released; `null` when the frames are ordinary memory that the garbage collector takes care of. */
   readonly memory: MemoryRef | null;
+  /** Some of them lie in memory of the engine. */
+  readonly leased: boolean;
 }
 
 export interface ControlRecord {

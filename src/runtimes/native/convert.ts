@@ -30,6 +30,7 @@ export function toFrame({ key, data, type, status, desc }: NativeFrame): Frame {
 export function toOutput(addon: Addon, answer: Answer): Output {
   return {
     frames: answer.frames.map(toFrame),
+    leased: answer.leased,
     release: () => {
       if (answer.memory !== null) addon.release(answer.memory);
     },

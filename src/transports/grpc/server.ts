@@ -58,6 +58,11 @@ export interface Message {
 /** One message to send, in pieces that are written in order and never joined if that can be avoided. */
 export interface Reply {
   readonly chunks: readonly Uint8Array[];
+  /**
+   * The chunks lie in memory that is needed elsewhere: an answer to a unary call that its client does not read in time is
+   * copied, and released then.
+   */
+  readonly leased?: boolean;
   /** Called once, when the bytes are out or nobody wants them any more. */
   release?(): void;
 }

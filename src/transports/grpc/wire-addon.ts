@@ -28,6 +28,7 @@ export interface WireOptions {
   readonly idleTimeoutMs: number;
   readonly maxAgeMs: number;
   readonly maxAgeGraceMs: number;
+  readonly leaseTimeMs: number;
   readonly keepaliveIntervalMs: number;
   readonly keepaliveTimeoutMs: number;
 }
@@ -102,7 +103,7 @@ export interface WireAddon {
    * @param commands `CommandField`s
    * @param bytes the texts and fields of the commands, in their order; copied
    * @param chunks those of the messages, in their order; the caller keeps them alive and unchanged until the `released`
-   *   event of the message's token
+   *   event of the message's token, which comes after `leaseTimeMs` at the latest for a `leasedReply`
    */
   wireSubmit(
     server: WireRef,
@@ -162,7 +163,7 @@ export const CommandField = {
 } as const;
 export const commandStride = 6;
 
-export const CommandKind = { metadata: 0, message: 1, finish: 2, reply: 3, consumed: 4 } as const;
+export const CommandKind = { metadata: 0, message: 1, finish: 2, reply: 3, consumed: 4, leasedReply: 5 } as const;
 
 /** @throws Error with a text that says what to do */
 export function loadWireAddon(): WireAddon {

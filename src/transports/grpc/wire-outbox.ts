@@ -40,7 +40,8 @@ export class Outbox {
    * @param message the request, of which one reference is dropped when nothing of the reply is needed any more
    */
   reply(call: number, reply: Reply, message: Message, trailers: Buffer): void {
-    const lentFrom = this.#addMessage(CommandKind.reply, call, reply, trailers.length);
+    const kind = reply.leased === true ? CommandKind.leasedReply : CommandKind.reply;
+    const lentFrom = this.#addMessage(kind, call, reply, trailers.length);
     this.#writeFields(trailers);
     if (lentFrom < reply.chunks.length) this.#lend(lentFrom, { reply, message, written: null });
     else {

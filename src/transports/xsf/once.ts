@@ -49,7 +49,7 @@ export class OnceCall {
       { ...held, release },
       permit,
     );
-    return { output: onceOutput(input, output), release: releaseOf(output) };
+    return { output: onceOutput(input, output), release: releaseOf(output), leased: output.leased === true };
   }
 
   /** Ends the wait for the answer. */

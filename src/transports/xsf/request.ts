@@ -27,6 +27,8 @@ export interface Answer {
   /** What stands beside the output. */
   readonly param?: StringMap;
   readonly release?: () => void;
+  /** Whether some of it lies in memory of an engine. */
+  readonly leased?: boolean;
 }
 
 /** An answer that says no more than that the request was taken. */

@@ -340,7 +340,7 @@ function reply(
   handle: string,
   address: Address,
   output: LoaderOutput | null,
-  { param = emptyMap, release }: Pick<Answer, 'param' | 'release'> = {},
+  { param = emptyMap, release, leased = false }: Omit<Answer, 'output'> = {},
 ): Reply {
   const error = output?.error ?? null;
   const peerAddress = `${address.host}:${address.port}`;
@@ -348,7 +348,7 @@ function reply(
     { handle, peerAddress, error: error === null ? null : envelopeError(error), param },
     output,
   );
-  return release === undefined ? { chunks } : { chunks, release };
+  return release === undefined ? { chunks } : { chunks, release, leased };
 }
 
 /** Milliseconds that the client waits for its answer. What is not a positive number gives up at once. */

@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "event_queue.h"
 #include "unique_fd.h"
@@ -96,6 +98,116 @@ TEST_F(Box, LetsGoOfWhatIsWritten) {
   EXPECT_EQ(received, payload.size());
   events.Publish(true);
   EXPECT_EQ(events.Take().at(0).token, 1u);
+}
+
+// A reply in `count` chunks on lease, and what its client must get.
+struct Leased {
+  std::vector<std::string> memory;
+  std::string expected;
+  std::shared_ptr<SendingMessage> message;
+
+  // What an engine does with memory that it has got back.
+  void Overwrite() {
+    for (std::string& chunk : memory) std::fill(chunk.begin(), chunk.end(), '!');
+  }
+};
+
+class LeaseBox : public Box {
+ protected:
+  Leased Lease(const std::vector<std::size_t>& sizes, std::size_t head = 7) {
+    Leased leased;
+    OutgoingMessage message;
+    message.token = 1;
+    message.head = std::string(head, 'h');
+    char letter = 'a';
+    for (const std::size_t size : sizes) leased.memory.emplace_back(size, letter++);
+    for (const std::string& chunk : leased.memory) {
+      message.chunks.push_back({reinterpret_cast<const std::byte*>(chunk.data()), chunk.size()});
+    }
+    const std::size_t size = message.size();
+    for (int shift = 32; shift >= 0; shift -= 8) leased.expected += static_cast<char>(shift == 32 ? 0 : size >> shift);
+    leased.expected += message.head;
+    for (const std::string& chunk : leased.memory) leased.expected += chunk;
+    leased.message = std::make_shared<SendingMessage>(std::move(message), 1, events, ledger->stats(), queued);
+    return leased;
+  }
+  void HandOver(const std::shared_ptr<SendingMessage>& message, std::size_t most) {
+    while (most > 0 && message->left() > 0) {
+      const Chunk piece = message->Next(most);
+      box.AppendLent(piece.data, piece.size, message);
+      most -= piece.size;
+    }
+  }
+  std::size_t Released() {
+    events.Publish(true);
+    std::size_t count = 0;
+    for (const Event& event : events.Take()) count += event.kind == Event::Kind::kReleased && event.token == 1;
+    return count;
+  }
+  std::string WriteAll() {
+    std::string all;
+    while (box.Write(ours.get()) == Outbox::Outcome::kBlocked) all += Drain();
+    return all + Drain();
+  }
+};
+
+TEST_F(LeaseBox, TakesOverWhatIsNotWritten) {
+  struct Case {
+    std::size_t handed_over, written;
+  };
+  // Nothing, within the head, at its end, within a chunk, at its end, all; and of that nothing, a part, all.
+  for (const Case& at : {Case{0, 0},
+                         {5, 0},
+                         {12, 0},
+                         {12, 3},
+                         {500, 0},
+                         {500, 300},
+                         {1'012, 1'012},
+                         {2'512, 1'400},
+                         {3'012, 0},
+                         {3'012, 3'000}}) {
+    Leased leased = Lease({1'000, 0, 2'000});
+    std::string received;
+    HandOver(leased.message, at.written);
+    received += WriteAll();
+    HandOver(leased.message, at.handed_over - at.written);
+    ASSERT_TRUE(box.TakeOver(*leased.message));
+    EXPECT_EQ(Released(), 1u);
+    leased.Overwrite();
+    EXPECT_EQ(queued, 3'007u) << "the copy counts as the answer did";
+    HandOver(leased.message, 1 << 20);
+    received += WriteAll();
+    EXPECT_TRUE(received == leased.expected) << at.handed_over << " handed over, " << at.written << " written";
+    leased.message.reset();
+    EXPECT_EQ(Released(), 0u);
+    EXPECT_EQ(queued, 0u);
+  }
+}
+
+TEST_F(LeaseBox, TakesOverAtAnyTime) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::size_t> sizes(random() % 5);
+    for (std::size_t& size : sizes) size = random() % 4 == 0 ? 0 : random() % 150'000;
+    Leased leased = Lease(sizes, random() % 3'000);
+    Leased other = Lease({40'000});
+    std::string expected, received;
+    const auto when = random() % (leased.expected.size() + 1);
+    bool taken_over = false;
+    while (leased.message->left() > 0 || !taken_over) {
+      if (!taken_over && leased.expected.size() - leased.message->left() >= when) {
+        ASSERT_TRUE(box.TakeOver(*leased.message));
+        leased.Overwrite();
+        taken_over = true;
+      }
+      HandOver(leased.message, 1 + random() % 60'000);
+      if (random() % 2 == 0) box.Write(ours.get());
+      if (random() % 2 == 0) received += Drain();
+    }
+    HandOver(other.message, 1 << 20);
+    received += WriteAll();
+    ASSERT_TRUE(received == leased.expected + other.expected) << "round " << round;
+  }
 }
 
 TEST_F(Box, NoticesThatNobodyReads) {

@@ -326,6 +326,7 @@ class Handlers final : public EventSink {
       const std::size_t later = call.plan.consume == 2 && !call.unary ? size : 0;
       lent_.emplace(answer.token, Lent{id, std::move(message), later});
       if (call.unary) {
+        answer.leased = call.plan.hold % 2 == 1;
         commands.Reply(id, std::move(answer), {});
         return End(call);
       }
@@ -647,6 +648,7 @@ Options RandomOptions(Random& random, bool calm) {
   if (calm) options.stream_window = options.connection_window = 16u << 20;
   if (calm) options.max_ping_strikes = 1'000'000;  // data for a call that has been answered is no progress
   if (calm) return options;
+  if (random.OneIn(2)) options.lease_time = milliseconds(random.Below(5));
   if (random.OneIn(2)) options.connection_window = 65'535 + random.Below(200'000);
   if (random.OneIn(3)) options.max_frame_size = 16'384;
   if (random.OneIn(3)) options.connection_memory = 100'000 + random.Below(1'000'000);

@@ -56,6 +56,7 @@ function open(deliver) {
     idleTimeoutMs: 0,
     maxAgeMs: 0,
     maxAgeGraceMs: 0,
+    leaseTimeMs: 1000,
     keepaliveIntervalMs: 0,
     keepaliveTimeoutMs: 20_000,
   };

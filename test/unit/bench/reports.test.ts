@@ -98,6 +98,31 @@ describe('the table of a row', () => {
     ]);
   });
 
+  it('compares workers with the C engine behind the same server, when there are any', () => {
+    const { rows } = report({
+      '32B-8': [
+        ...[result('loader wire', [300, 30, 300]), result('loader wire, TypeScript', [150, 15, 160])],
+        ...[failed('loader grpc-js'), result('loader grpc-js, TypeScript', [10]), result('bare grpc-js', [100])],
+      ],
+      '32B-1': [result('loader wire', [1])],
+    });
+    const cellsOf = (index: number): string[] => {
+      const row = rows[index];
+      if (row === undefined) throw new Error(`there is no row ${index}`);
+      const { head, body } = rowTable(row);
+      const column = head.indexOf('× C engine');
+      return column < 0 ? [] : body.map((cells) => `${String(cells[0])} ${String(cells[column])}`);
+    };
+    expect(cellsOf(0)).toEqual([
+      'loader wire –',
+      'loader wire, TypeScript 0.50',
+      'loader grpc-js undefined',
+      'loader grpc-js, TypeScript –',
+      'bare grpc-js –',
+    ]);
+    expect(cellsOf(1)).toEqual([]);
+  });
+
   it('is the same table in Markdown', () => {
     expect(renderMarkdown({ head: ['', 'n'], body: [['one', '1']] })).toBe(
       '|      |    n |\n| ---- | ---: |\n| one  |    1 |\n',
@@ -158,6 +183,40 @@ describe('targets', () => {
   });
 });
 
+describe('targets of a worker', () => {
+  const worker = 'loader wire, TypeScript';
+  const verdicts = (given: Report): string[] =>
+    targetTable(given, 'loader wire')
+      .body.filter(([name]) => name?.includes('worker'))
+      .map((cells) => cells.join(' | '));
+
+  it('are left out where no worker took part', () => {
+    expect(verdicts(report({ '32B-8': [result('loader wire', [100])] }))).toEqual([]);
+  });
+
+  it('are not met by a worker without a C engine to compare it with, nor by one that failed', () => {
+    const given = report({ '32B-8': [result(worker, [100])], '32B-1': [failed(worker), result('loader wire', [1])] });
+    expect(verdicts(given)).toHaveLength(5);
+    expect(verdicts(given).every((line) => line.includes('not measured'))).toBe(true);
+  });
+
+  it('are met or missed by rate and latency against the C engine behind the same server', () => {
+    const given = report({
+      '32B-8': [result('loader wire', [100]), result(worker, [40]), result('loader grpc-js', [1])],
+      '1MiB-8': [result('loader wire', [100]), result(worker, [89])],
+      '10MiB-4': [result('loader wire', [1, 100, 200]), result(worker, [1, 100, 200])],
+      '32B-1': [result('loader wire', [100]), result(worker, [], { rounds: [round(10, { p50: 251 })] })],
+    });
+    expect(verdicts(given)).toEqual([
+      '32 B, 8 connections: rate of a worker against the C engine | ≥ 0.40 | 0.40 | met | 0.40',
+      '32 B, 8 connections × 8 streams: rate of a worker against the C engine | ≥ 0.40 | – | not measured | –',
+      '1 MiB, 8 connections: rate of a worker against the C engine | ≥ 0.90 | 0.89 | missed | 0.89',
+      '10 MiB, 4 connections: rate of a worker against the C engine | ≥ 0.90 | 1.00 | too noisy | 1.00',
+      '32 B, 1 connection: p50 of a worker over the C engine | ≤ 150 µs | 151 µs | missed | ',
+    ]);
+  });
+});
+
 describe('unrest', () => {
   it('is mentioned when rounds disagree, and only then', () => {
     expect(unrest(report({ '32B-8': [result('a', [100, 110, 120]), failed('b')] }))).toBeNull();
@@ -190,6 +249,19 @@ describe('compare', () => {
     const before = report({ '32B-8': [result('loader wire', [300]), result('bare grpc-js', [100])] });
     const after = report({ '32B-8': [result('loader wire', [150]), result('bare grpc-js', [50])] });
     expect(compare(before, after).body[0]?.slice(0, 3)).toEqual(['32B-8 loader wire', '0.50', '1.00']);
+  });
+});
+
+describe('compare, for workers', () => {
+  it('shows what became of the distance to the C engine', () => {
+    const row = (engine: number, worker: number): Report =>
+      report({ '32B-8': [result('loader wire', [engine]), result('loader wire, TypeScript', [worker])] });
+    const { head, body } = compare(row(100, 40), row(200, 60));
+    const column = head.indexOf('against C');
+    expect(body.map((cells) => [cells[0], cells[column]])).toEqual([
+      ['32B-8 loader wire', '–'],
+      ['32B-8 loader wire, TypeScript', '0.75'],
+    ]);
   });
 });
 

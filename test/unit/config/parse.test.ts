@@ -73,6 +73,10 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       'aiges.toml: limits.onceTimeout: expected a duration from 1ms to 2147483647ms such as "60s", "500ms" or "2m" but found 60',
     ],
     [
+      '[limits]\nleaseTime = "0s"',
+      'aiges.toml: limits.leaseTime: expected a duration from 1ms to 2147483647ms such as "60s", "500ms" or "2m" but found "0s"',
+    ],
+    [
       '[limits]\nonceTimeout = "0s"',
       'aiges.toml: limits.onceTimeout: expected a duration from 1ms to 2147483647ms such as "60s", "500ms" or "2m" but found "0s"',
     ],
@@ -310,6 +314,7 @@ describe('defaults', () => {
           idleTimeoutMs: 0,
           maxAgeMs: 0,
           maxAgeGraceMs: 0,
+          leaseTimeMs: 1000,
           keepaliveIntervalMs: 7_200_000,
           keepaliveTimeoutMs: 20_000,
         },
@@ -417,6 +422,7 @@ describe('values', () => {
       onceTimeout = "500ms"
       drainTimeout = "0s"
       leasedBytes = 1024
+      leaseTime = "250ms"
       results = 5
       resultBytes = "1KiB"
       outputBytes = "2047MiB"
@@ -434,6 +440,7 @@ describe('values', () => {
         maxReceiveBytes: 16777216,
         maxSendBytes: 8388608,
         hostConfigured: true,
+        wire: { leaseTimeMs: 250 },
       },
       http: { host: '::1', port: 0, maxBodyBytes: 1024 },
       limits: {

@@ -472,6 +472,7 @@ describe('buffers', () => {
     const runtime = await start({ output: 'lease' });
     const before = counters();
     const output = await runtime.once(call({ do: 'fill', bytes: inPlace }), []);
+    expect(output.leased).toBe(true);
     expect(counters().bytesOut).toBe(before.bytesOut);
     expect(counters()).toMatchObject({ outputsAlive: 1, leasedBytes: inPlace });
     expect(sameBytes(output.frames[0]?.data, bytes(inPlace))).toBe(true);
@@ -488,6 +489,7 @@ describe('buffers', () => {
     const runtime = await start({ output: 'lease', leasedBytes: inPlace });
     const outputs: Output[] = [];
     for (let i = 0; i < 3; i++) outputs.push(await runtime.once(call({ do: 'fill', bytes: inPlace }), []));
+    expect(outputs.map(({ leased }) => leased)).toEqual([true, false, false]);
     expect(counters()).toMatchObject({ outputsAlive: 1, leasedBytes: inPlace });
     for (const output of outputs) {
       expect(sameBytes(output.frames[0]?.data, bytes(inPlace))).toBe(true);

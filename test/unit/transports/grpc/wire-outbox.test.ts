@@ -85,6 +85,19 @@ describe('the outbox', () => {
     expect({ freed, released }).toEqual({ freed: 1, released: 1 });
   });
 
+  it('says which replies lie in memory that is needed elsewhere', async () => {
+    const { outbox, batches } = open();
+    const large = Buffer.alloc(20_000);
+    for (const leased of [true, false]) outbox.reply(5, { chunks: [large], leased }, nothing(), noFields);
+    outbox.message(6, { chunks: [large], leased: true }, null, () => undefined);
+    await tick();
+    expect(batches[0]?.commands).toEqual([
+      [CommandKind.leasedReply, 5, 1, 0, 1, 0],
+      [CommandKind.reply, 5, 2, 0, 1, 0],
+      [CommandKind.message, 6, 3, 0, 1, 0],
+    ]);
+  });
+
   it('releases what it has copied at once', () => {
     const { outbox } = open();
     let released = 0;
