@@ -71,6 +71,8 @@ class XsfServer {
   readonly #options: XsfOptions;
   readonly #handles = new Handles<Live>();
   #sweeper: NodeJS.Timeout | null = null;
+  /** What clients are told, by our end of their connection: it stays the same for as long as that lasts. */
+  readonly #addresses = new WeakMap<Address, Address>();
   /** `options.shutdown`, in a form that every call can listen to. */
   readonly #shutdown: Signal;
 
@@ -85,7 +87,7 @@ class XsfServer {
   async call(call: GrpcCall): Promise<Reply> {
     if (this.#options.rateLimit?.take() === false) throw rateExceeded();
     const envelope = readEnvelope(call);
-    const address = advertisedAddress(this.#options, call.local ?? { host: '', port: 0 });
+    const address = this.#addressFor(call.local ?? { host: '', port: 0 });
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
     const defaultMs = isResourceOperation(envelope.op) ? this.#options.resourceTimeoutMs : defaultWaitMs;
@@ -127,6 +129,15 @@ class XsfServer {
       deadline.close();
       ended?.(code);
     }
+  }
+
+  #addressFor(local: Address): Address {
+    let address = this.#addresses.get(local);
+    if (address === undefined) {
+      address = advertisedAddress(this.#options, local);
+      this.#addresses.set(local, address);
+    }
+    return address;
   }
 
   #dispatch(request: Request): Answer | Promise<Answer> {
