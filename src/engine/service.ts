@@ -201,8 +201,10 @@ export class Service {
     try {
       // A call whose client has left while it waited is not worth starting.
       call.signal.throwIfAborted();
-      use = await this.#use(call, call.signal);
-      const frames = await this.#prepare(input.frames, call.signal);
+      // Waiting for what is there already costs as much as a small request.
+      if (call.resourceIds.length > 0) use = await this.#use(call, call.signal);
+      const prepared = this.#prepare(input.frames, call.signal);
+      const frames = prepared instanceof Promise ? await prepared : prepared;
       this.#record(frames);
       return await this.#runtime.once(call, frames);
     } finally {

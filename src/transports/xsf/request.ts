@@ -53,9 +53,7 @@ export function hold({ input, message }: Request): Input {
 
 /** The parameters that the plugin gets: those of the request, and the headers that are passed on. */
 export function pluginParams(input: LoaderInput, headerPass: readonly string[]): StringMap {
-  const params = new Map(input.params);
-  for (const name of headerPass) {
-    if (!params.has(name)) params.set(name, input.headers.get(name) ?? '');
-  }
-  return params;
+  const missing = headerPass.filter((name) => !input.params.has(name));
+  if (missing.length === 0) return input.params;
+  return new Map([...input.params, ...missing.map((name) => [name, input.headers.get(name) ?? ''] as const)]);
 }
