@@ -8,6 +8,7 @@ import type { Config, DeliveryConfig, ServiceConfig } from './config/config.js';
 import { type Address, formatAddress } from './core/address.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
+import { toAbortSignal } from './core/signal.js';
 import { createDataSource, type DataSource, isRemote } from './data/data-source.js';
 import { InputStore } from './data/store-input.js';
 import { Delivery } from './delivery/delivery.js';
@@ -112,7 +113,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       name: serviceConfig.name,
       runtime: wrapRuntime(() => load(serviceConfig)),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
-      prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, signal) : frames),
+      prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, toAbortSignal(signal)) : frames),
       resources: serviceConfig.resources ? config.limits.resources : null,
       streams: { ...serviceConfig.streams, inputs: serviceConfig.inputs },
       ...(serviceConfig.storeInput

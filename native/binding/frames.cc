@@ -152,6 +152,7 @@ Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
   // The copied payloads share one ArrayBuffer, each leased one has its own.
   std::shared_ptr<AnswerMemory> memory;
   Napi::ArrayBuffer copied;
+  std::size_t begin = 0;
   const std::byte* block = output.block.get();
   const bool leased = output.lease != nullptr;
   if (output.block_size > kSmallAnswer || leased) {
@@ -164,9 +165,13 @@ Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
   };
   if (output.block_size > kSmallAnswer) {
     copied = share(block, output.block_size);
-  } else {
-    copied = Napi::ArrayBuffer::New(env, output.block_size);
-    if (output.block_size != 0) std::memcpy(copied.Data(), block, output.block_size);
+  } else if (output.block_size != 0) {
+    if (output.block_size <= JsThread::kPooledBytes) {
+      copied = JsThread::Of(env)->Pooled(output.block_size, begin);
+    } else {
+      copied = Napi::ArrayBuffer::New(env, output.block_size);
+    }
+    std::memcpy(static_cast<std::byte*>(copied.Data()) + begin, block, output.block_size);
   }
 
   auto frames = Napi::Array::New(env, output.frames.size());
@@ -178,7 +183,7 @@ Napi::Value MakeAnswer(Napi::Env env, OwnedFrames output) {
     } else if (frame.leased) {
       data = Napi::Uint8Array::New(env, frame.size, share(frame.data, frame.size), 0);
     } else {
-      data = Napi::Uint8Array::New(env, frame.size, copied, static_cast<std::size_t>(frame.data - block));
+      data = Napi::Uint8Array::New(env, frame.size, copied, begin + static_cast<std::size_t>(frame.data - block));
     }
     auto object = Napi::Object::New(env);
     object.Set("key", frame.key);

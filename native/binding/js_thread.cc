@@ -17,6 +17,9 @@ constexpr std::chrono::seconds kLastCall{5};
 
 using Instance = std::shared_ptr<JsThread>;
 
+// As large as Node's own: a view that is kept keeps all of it.
+constexpr std::size_t kPoolBytes = 8 * JsThread::kPooledBytes;
+
 }  // namespace
 
 JsThread::JsThread() : is_main_thread_(getpid() == static_cast<pid_t>(syscall(SYS_gettid))) {}
@@ -90,6 +93,16 @@ std::shared_ptr<void> JsThread::Pin(Napi::Object object) {
   });
 }
 
+Napi::ArrayBuffer JsThread::Pooled(std::size_t size, std::size_t& offset) {
+  if (pool_.IsEmpty() || pool_used_ + size > kPoolBytes) {
+    pool_ = Napi::Persistent(Napi::ArrayBuffer::New(env_, kPoolBytes));
+    pool_used_ = 0;
+  }
+  // Whoever reads them as something larger than bytes finds them aligned.
+  offset = std::exchange(pool_used_, (pool_used_ + size + 7) / 8 * 8);
+  return pool_.Value();
+}
+
 std::shared_ptr<void> JsThread::EnterEngine() {
   {
     std::lock_guard lock(mutex_);
@@ -136,6 +149,7 @@ void JsThread::Close() {
   process_.Reset();
   next_tick_.Reset();
   end_turn_.Reset();
+  pool_.Reset();
   jobs.clear();  // may let go of tokens, which post and find this closed
   counters().pins -= static_cast<std::int64_t>(pins_.size());
   pins_.clear();

@@ -43,6 +43,11 @@ class JsThread : public std::enable_shared_from_this<JsThread> {
   // Keeps a JavaScript object alive until the token is gone, on whatever thread that happens.
   std::shared_ptr<void> Pin(Napi::Object object);
 
+  // Memory of JavaScript for bytes that need none of their own, as Node's pool has it: an ArrayBuffer for each small
+  // answer costs more than the answer. At most kPooledBytes; they begin at `offset`.
+  static constexpr std::size_t kPooledBytes = 1024;
+  Napi::ArrayBuffer Pooled(std::size_t size, std::size_t& offset);
+
   // While such a token lives, engine code is reading memory that belongs to JavaScript. The environment does not end
   // under it, within reason.
   std::shared_ptr<void> EnterEngine();
@@ -74,6 +79,9 @@ class JsThread : public std::enable_shared_from_this<JsThread> {
   Napi::FunctionReference next_tick_;
   Napi::FunctionReference end_turn_;
   std::vector<std::shared_ptr<Engine>> to_wake_;
+
+  Napi::Reference<Napi::ArrayBuffer> pool_;
+  std::size_t pool_used_ = 0;
 
   std::size_t pending_ = 0;
   std::uint64_t next_pin_ = 0;

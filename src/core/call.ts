@@ -1,4 +1,5 @@
 import type { StringMap } from './frame.js';
+import type { Signal } from './signal.js';
 
 /** An output that the client asked for. */
 export interface ExpectedOutput {
@@ -21,7 +22,7 @@ export interface Call {
   /** The outputs that the client accepts; `null` accepts whatever the plugin gives. */
   readonly expect: readonly ExpectedOutput[] | null;
   /** Aborts when nobody waits for the answer any more; the reason is an `AigesError`. */
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** When nobody waits for the answer any more, in milliseconds of `performance.now()`; Infinity for never. */
   readonly deadline: number;
 }

@@ -1,6 +1,7 @@
 import type { Call } from './call.js';
 import type { Descriptor } from './descriptor.js';
 import type { Frame, StringMap } from './frame.js';
+import type { Signal } from './signal.js';
 
 /** What a plugin turned out to be once it was loaded. */
 export interface PluginInfo {
@@ -53,7 +54,7 @@ export interface PluginRuntime {
    * client has left. Comes before `unloadResource`.
    * @throws the signal's reason when it aborts first
    */
-  resourceUnused(id: number, signal: AbortSignal): Promise<void>;
+  resourceUnused(id: number, signal: Signal): Promise<void>;
   /**
    * Takes a resource away that no call uses. Settles like `loadResource`.
    * @throws AigesError `unloadFailed`; the plugin still has the resource then

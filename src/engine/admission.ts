@@ -1,4 +1,5 @@
 import { AigesError } from '../core/errors.js';
+import type { Signal } from '../core/signal.js';
 
 /** The right to run one call. Held until plugin code has really returned. */
 export interface Permit {
@@ -65,7 +66,7 @@ export class Admission {
    * Takes a permit, waiting in the queue for one if need be.
    * @throws AigesError `noLicense` when the queue is full, or the signal's reason when it aborts first
    */
-  acquire(signal: AbortSignal): Promise<Permit> {
+  acquire(signal: Signal): Promise<Permit> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#running < this.#permits) return Promise.resolve(this.#grant());
     if (this.#waiting.size >= this.#queue) {
@@ -114,7 +115,7 @@ export class Admission {
    * @param signal ends the wait for them; the limit is what it was before then
    * @throws the signal's reason
    */
-  async resize(permits: number, signal: AbortSignal): Promise<void> {
+  async resize(permits: number, signal: Signal): Promise<void> {
     const before = this.#permits;
     this.#permits = permits;
     this.#admitWaiting();
@@ -149,7 +150,7 @@ export class Admission {
     }
   }
 
-  #until(condition: () => boolean, signal: AbortSignal | null): Promise<void> {
+  #until(condition: () => boolean, signal: Signal | null): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const look = (): void => {

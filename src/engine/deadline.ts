@@ -1,10 +1,11 @@
 import { AigesError } from '../core/errors.js';
+import { LightSignal, type Signal } from '../core/signal.js';
 
 /** setTimeout fires at once for anything longer. */
 const longestTimer = 2 ** 31 - 1;
 
 export interface Deadline {
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** When the time is up, in milliseconds of `performance.now()`. */
   readonly at: number;
   /** Ends the call before its time. Does nothing when it has ended. */
@@ -20,47 +21,65 @@ export interface Deadline {
  * @param parents abort this one too: with their own reason when that is an `AigesError`, else because the
  *   client has left
  */
-export function openDeadline(ms: number, expired: () => AigesError, parents: readonly AbortSignal[]): Deadline {
-  const controller = new AbortController();
-  const at = performance.now() + Math.max(0, ms);
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
-  const close = (): void => {
-    if (closed) return;
-    closed = true;
-    clearTimeout(timer);
-    for (const parent of parents) parent.removeEventListener('abort', onParent);
-  };
-  const end = (reason: AigesError): void => {
-    if (closed) return;
-    close();
-    controller.abort(reason);
-  };
-  const onParent = (event: Event): void => {
-    end(reasonOf(event.target as AbortSignal));
-  };
-  const aborted = parents.find((parent) => parent.aborted);
-  if (aborted !== undefined) end(reasonOf(aborted));
-  else if (ms <= 0) end(expired());
-  else {
-    for (const parent of parents) parent.addEventListener('abort', onParent);
+export function openDeadline(ms: number, expired: () => AigesError, parents: readonly Signal[]): Deadline {
+  return new OpenDeadline(ms, expired, parents);
+}
+
+/** Every request has one: it is its own signal. */
+class OpenDeadline extends LightSignal implements Deadline {
+  readonly at: number;
+  readonly #parents: readonly Signal[];
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(ms: number, expired: () => AigesError, parents: readonly Signal[]) {
+    super();
+    this.at = performance.now() + Math.max(0, ms);
+    this.#parents = parents;
+    this.#onParent();
+    if (this.#closed) return;
+    if (ms <= 0) {
+      this.abort(expired());
+      return;
+    }
+    for (const parent of parents) parent.addEventListener('abort', this.#onParent);
     if (ms <= longestTimer) {
-      timer = setTimeout(() => {
-        end(expired());
+      this.#timer = setTimeout(() => {
+        this.abort(expired());
       }, ms);
     }
   }
-  return { signal: controller.signal, at, abort: end, close };
+
+  get signal(): Signal {
+    return this;
+  }
+
+  override abort(reason: AigesError): void {
+    if (this.#closed) return;
+    this.close();
+    super.abort(reason);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const parent of this.#parents) parent.removeEventListener('abort', this.#onParent);
+  }
+
+  readonly #onParent = (): void => {
+    for (const parent of this.#parents) if (parent.aborted) this.abort(reasonOf(parent));
+  };
 }
 
 /** Resolves when the signal aborts, at once if it has. */
-export function aborted(signal: AbortSignal): Promise<void> {
+export function aborted(signal: Signal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       resolve();
     };
     if (signal.aborted) done();
-    else signal.addEventListener('abort', done, { once: true });
+    else signal.addEventListener('abort', done);
   });
 }
 
@@ -69,7 +88,7 @@ export function aborted(signal: AbortSignal): Promise<void> {
  * @param onLate gets what comes when nobody waits for it any more
  * @throws AigesError what it failed with, or the signal's reason
  */
-export function untilAborted<T>(running: Promise<T>, signal: AbortSignal, onLate: (value: T) => void): Promise<T> {
+export function untilAborted<T>(running: Promise<T>, signal: Signal, onLate: (value: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       reject(AigesError.from(signal.reason));
@@ -90,7 +109,7 @@ export function untilAborted<T>(running: Promise<T>, signal: AbortSignal, onLate
   });
 }
 
-function reasonOf(signal: AbortSignal): AigesError {
+function reasonOf(signal: Signal): AigesError {
   const reason: unknown = signal.reason;
   return reason instanceof AigesError ? reason : new AigesError('cancelled', { cause: reason });
 }

@@ -1,4 +1,5 @@
 import type { Frame } from '../core/frame.js';
+import type { Signal } from '../core/signal.js';
 
 /** The frames of a request or of a packet, with a hold on the memory behind them. */
 export interface Input {
@@ -12,4 +13,4 @@ export interface Input {
  * @returns the same array when there is nothing to do
  * @throws AigesError `invalidInput`, or the signal's reason
  */
-export type Prepare = (frames: readonly Frame[], signal: AbortSignal) => readonly Frame[] | Promise<readonly Frame[]>;
+export type Prepare = (frames: readonly Frame[], signal: Signal) => readonly Frame[] | Promise<readonly Frame[]>;

@@ -1,5 +1,6 @@
 import { AigesError } from '../core/errors.js';
 import type { PluginRuntime } from '../core/runtime.js';
+import type { Signal } from '../core/signal.js';
 import { Admission } from './admission.js';
 import { untilAborted } from './deadline.js';
 import type { Input, Prepare } from './input.js';
@@ -57,7 +58,7 @@ export class Resources {
    * @returns the id
    * @throws AigesError `alreadyLoaded` when it is loaded or about to be, `loadFailed`, or the signal's reason
    */
-  load(given: number | null, input: Input, signal: AbortSignal): Promise<number> {
+  load(given: number | null, input: Input, signal: Signal): Promise<number> {
     return this.#answer(input, signal, async () => {
       const id = given ?? this.#freeId();
       const slot = this.#slots.get(id);
@@ -85,7 +86,7 @@ export class Resources {
    * Unloads a resource, once no call uses it. From now on new calls that name it are refused.
    * @throws AigesError `unloadFailed`, also for an id that is not loaded, or the signal's reason
    */
-  unload(id: number, signal: AbortSignal): Promise<void> {
+  unload(id: number, signal: Signal): Promise<void> {
     return this.#answer(null, signal, () => {
       if (this.#slots.get(id)?.coming !== true) throw notLoaded(id);
       return this.#inTurn(id, 'unload', signal, async (mine) => {
@@ -103,7 +104,7 @@ export class Resources {
    * @param input released once, when the plugin has returned
    * @throws AigesError `unloadFailed` and nothing has changed, `loadFailed`, or the signal's reason
    */
-  replace(id: number, input: Input, signal: AbortSignal): Promise<void> {
+  replace(id: number, input: Input, signal: Signal): Promise<void> {
     return this.#answer(input, signal, () => {
       if (this.#slots.get(id)?.coming !== true) throw notLoaded(id);
       return this.#inTurn(id, 'replace', signal, async (mine) => {
@@ -132,7 +133,7 @@ export class Resources {
    * @param ids each once
    * @throws AigesError `invalidInput` as `check`, or the signal's reason when it aborts before new content is there
    */
-  async use(ids: readonly number[], signal: AbortSignal): Promise<Use> {
+  async use(ids: readonly number[], signal: Signal): Promise<Use> {
     // None is held while another one is awaited: two calls and two replacements would wait for each other.
     for (;;) {
       const slot = this.#replaced(ids);
@@ -185,7 +186,7 @@ export class Resources {
    * Begins an operation, and waits for it no longer than its client does.
    * @throws AigesError `shuttingDown`, or `noLicense` when too many are under way
    */
-  async #answer<T>(input: Input | null, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async #answer<T>(input: Input | null, signal: Signal, work: () => Promise<T>): Promise<T> {
     const run = async (): Promise<T> => {
       this.#pending++;
       try {
@@ -203,7 +204,7 @@ export class Resources {
     return untilAborted(run(), signal, () => undefined);
   }
 
-  async #inTurn<T>(id: number, kind: Kind, signal: AbortSignal, work: (slot: Slot) => Promise<T>): Promise<T> {
+  async #inTurn<T>(id: number, kind: Kind, signal: Signal, work: (slot: Slot) => Promise<T>): Promise<T> {
     const slot = this.#slots.get(id) ?? new Slot();
     this.#slots.set(id, slot);
     const turn = slot.queue(kind);
@@ -217,7 +218,7 @@ export class Resources {
   }
 
   /** Does what cannot be taken back: `signal` counts only before it. */
-  async #enter(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  async #enter(signal: Signal, work: () => Promise<void>): Promise<void> {
     const permit = await this.#inside.acquire(signal);
     try {
       signal.throwIfAborted();
@@ -228,7 +229,7 @@ export class Resources {
   }
 
   /** Waits until neither a call nor what is left of one uses a resource. No new one does meanwhile. */
-  async #unused(id: number, slot: Slot, signal: AbortSignal): Promise<void> {
+  async #unused(id: number, slot: Slot, signal: Signal): Promise<void> {
     await slot.until(() => slot.users === 0, signal);
     await this.#options.runtime.resourceUnused(id, signal);
   }
@@ -321,7 +322,7 @@ class Slot {
   }
 
   /** Resolves when the condition holds. Rejects with the signal's reason when that aborts first. */
-  until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+  until(condition: () => boolean, signal: Signal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#watching.delete(look);

@@ -1,3 +1,5 @@
+import type { Signal } from '../core/signal.js';
+
 /** Hands results from the plugin to whoever asks next, in order, each to one. */
 export class ResultQueue<T> {
   readonly #capacity: number;
@@ -27,7 +29,7 @@ export class ResultQueue<T> {
   }
 
   /** Takes the next result, waiting for it until the signal aborts or the queue ends: null then. */
-  take(signal: AbortSignal): Promise<T | null> {
+  take(signal: Signal): Promise<T | null> {
     const item = this.#items.shift();
     if (item !== undefined) {
       this.#makeRoom();

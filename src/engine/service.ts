@@ -2,6 +2,7 @@ import type { Call } from '../core/call.js';
 import { AigesError } from '../core/errors.js';
 import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
+import type { Signal } from '../core/signal.js';
 import type { Admission, Permit } from './admission.js';
 import { untilAborted } from './deadline.js';
 import { checkExpected } from './expect.js';
@@ -164,7 +165,7 @@ export class Service {
    * Changes how many calls may run at the same time.
    * @throws the signal's reason when too many are still running by then; nothing has changed in that case
    */
-  resize(permits: number, signal: AbortSignal): Promise<void> {
+  resize(permits: number, signal: Signal): Promise<void> {
     return this.#admission.resize(permits, signal);
   }
 
@@ -190,7 +191,7 @@ export class Service {
     return this.#streams.inputs ?? this.#info?.inputs ?? null;
   }
 
-  async #queue(signal: AbortSignal): Promise<Permit> {
+  async #queue(signal: Signal): Promise<Permit> {
     signal.throwIfAborted();
     return this.#admission.acquire(signal);
   }
@@ -200,8 +201,10 @@ export class Service {
     try {
       // A call whose client has left while it waited is not worth starting.
       call.signal.throwIfAborted();
-      use = await this.#use(call, call.signal);
-      const frames = await this.#prepare(input.frames, call.signal);
+      // Waiting for what is there already costs as much as a small request.
+      if (call.resourceIds.length > 0) use = await this.#use(call, call.signal);
+      const prepared = this.#prepare(input.frames, call.signal);
+      const frames = prepared instanceof Promise ? await prepared : prepared;
       this.#record(frames);
       return await this.#runtime.once(call, frames);
     } finally {
@@ -213,7 +216,7 @@ export class Service {
   }
 
   /** Holds the resources that a call names; null when there are none to hold. */
-  async #use({ resourceIds }: Pick<Call, 'resourceIds'>, signal: AbortSignal): Promise<Use | null> {
+  async #use({ resourceIds }: Pick<Call, 'resourceIds'>, signal: Signal): Promise<Use | null> {
     return resourceIds.length === 0 || this.#resources === null ? null : this.#resources.use(resourceIds, signal);
   }
 }

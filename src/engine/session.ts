@@ -2,6 +2,7 @@ import type { Call } from '../core/call.js';
 import { AigesError } from '../core/errors.js';
 import { type Frame, isFinal } from '../core/frame.js';
 import type { Output, PluginRuntime, RuntimeSession } from '../core/runtime.js';
+import type { Signal } from '../core/signal.js';
 import type { Permit } from './admission.js';
 import { aborted } from './deadline.js';
 import { checkExpected } from './expect.js';
@@ -16,7 +17,7 @@ export interface SessionOptions {
   readonly runtime: PluginRuntime;
   readonly permit: Permit;
   /** Holds the resources that the call names, before the plugin hears of it; null when there are none to hold. */
-  readonly use: (signal: AbortSignal) => Promise<Use | null>;
+  readonly use: (signal: Signal) => Promise<Use | null>;
   /** Number of the packet that opens the session. */
   readonly firstNumber: number;
   /** Milliseconds to wait for a packet that is missing before the ones behind it are taken. */
@@ -95,7 +96,7 @@ export class Session {
    * @returns null when there is none yet
    * @throws AigesError why the session has ended
    */
-  async next(wait: AbortSignal): Promise<Output | null> {
+  async next(wait: Signal): Promise<Output | null> {
     this.#throwFailure();
     const output = await this.#results.take(wait);
     if (output === null) this.#throwFailure();
@@ -158,7 +159,7 @@ export class Session {
   }
 
   /** @param stop ends the wait for packets, and whatever makes one complete */
-  async #feed(stream: RuntimeSession, lastWritten: () => void, stop: AbortSignal): Promise<void> {
+  async #feed(stream: RuntimeSession, lastWritten: () => void, stop: Signal): Promise<void> {
     let blockedSince: number | null = null;
     while (!stop.aborted) {
       const taken = this.#packets.take();
@@ -175,7 +176,7 @@ export class Session {
     }
   }
 
-  async #write(stream: RuntimeSession, packet: Input, lastWritten: () => void, stop: AbortSignal): Promise<void> {
+  async #write(stream: RuntimeSession, packet: Input, lastWritten: () => void, stop: Signal): Promise<void> {
     try {
       if (packet.frames.length === 0) return;
       this.#note(packet.frames);

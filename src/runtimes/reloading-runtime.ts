@@ -3,6 +3,7 @@ import { AigesError } from '../core/errors.js';
 import { emptyMap, type Frame, type StringMap } from '../core/frame.js';
 import { KeptResources, ownContent } from './kept-resources.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../core/runtime.js';
+import type { Signal } from '../core/signal.js';
 
 interface ReloadingOptions {
   /** Makes a runtime with the code as it is now. */
@@ -124,7 +125,7 @@ export class ReloadingRuntime implements PluginRuntime {
     this.#resources.keep(id, kept);
   }
 
-  async resourceUnused(id: number, signal: AbortSignal): Promise<void> {
+  async resourceUnused(id: number, signal: Signal): Promise<void> {
     await this.#onCurrent((runtime) => runtime.resourceUnused(id, signal));
   }
 

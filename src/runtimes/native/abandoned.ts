@@ -1,3 +1,4 @@
+import type { Signal } from '../../core/signal.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Addon } from './addon.js';
 
@@ -37,7 +38,7 @@ export class Abandoned {
    * Resolves when no call that was given up can use the resource any more.
    * @throws the signal's reason when it aborts first
    */
-  async letGoOf(id: number, addon: Addon, signal: AbortSignal): Promise<void> {
+  async letGoOf(id: number, addon: Addon, signal: Signal): Promise<void> {
     for (;;) {
       const now = performance.now();
       this.#calls = this.#calls.filter(({ tag, until }) => until > now && addon.known(tag));

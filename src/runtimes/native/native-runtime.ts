@@ -4,6 +4,7 @@ import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
+import type { Signal } from '../../core/signal.js';
 import { Abandoned } from './abandoned.js';
 import type { Addon, Answer, ControlRecord, EngineRef, NativeCall, Opened } from './addon.js';
 import { isPluginError, loadAddon } from './addon.js';
@@ -143,7 +144,7 @@ class NativeRuntime implements PluginRuntime {
     }
   }
 
-  async resourceUnused(id: number, signal: AbortSignal): Promise<void> {
+  async resourceUnused(id: number, signal: Signal): Promise<void> {
     await this.#abandoned.letGoOf(id, this.#running().addon, signal);
   }
 

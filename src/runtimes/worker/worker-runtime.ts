@@ -5,6 +5,7 @@ import type { Descriptor } from '../../core/descriptor.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
+import type { Signal } from '../../core/signal.js';
 import { loadAddon } from '../native/addon.js';
 import type { EngineLimits } from './engine-opener.js';
 import { KeptResources, ownContent } from '../kept-resources.js';
@@ -298,7 +299,7 @@ export class WorkerRuntime implements PluginRuntime {
     return best;
   }
 
-  #nextReady(signal: AbortSignal): Promise<WorkerThread> {
+  #nextReady(signal: Signal): Promise<WorkerThread> {
     if (this.#stopped) return Promise.reject(crashed('the plugin is being stopped'));
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -320,7 +321,7 @@ export class WorkerRuntime implements PluginRuntime {
   }
 
   /** Asks a thread for something, tells it when nobody waits any more, and replaces it when that does not help. */
-  async #ask(thread: WorkerThread, message: Asking, loans: readonly number[], signal: AbortSignal): Promise<Done> {
+  async #ask(thread: WorkerThread, message: Asking, loans: readonly number[], signal: Signal): Promise<Done> {
     const { id, done } = thread.ask(message, loans);
     let patience: NodeJS.Timeout | undefined;
     const onAbort = (): void => {

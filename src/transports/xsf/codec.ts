@@ -2,10 +2,10 @@ import protobuf from 'protobufjs/minimal.js';
 import type { ExpectedOutput } from '../../core/call.js';
 import type { AigesError } from '../../core/errors.js';
 import { emptyMap, type Frame, type StringMap } from '../../core/frame.js';
+import { ProtobufWriter } from './protobuf-writer.js';
 
-const { Reader, Writer } = protobuf;
+const { Reader } = protobuf;
 type Reader = protobuf.Reader;
-type Writer = protobuf.Writer;
 
 /** What the loader reads of a `utils.ReqData`. */
 export interface Envelope {
@@ -137,98 +137,52 @@ export function decodeLoaderInput(bytes: Uint8Array): LoaderInput {
  * @returns the message in pieces, to be sent in order; payload pieces are the frames' own memory
  */
 export function encodeReply(envelope: ReplyEnvelope, output: LoaderOutput | null): Uint8Array[] {
-  const head = Writer.create();
-  if (envelope.error !== null) {
-    head.uint32(field(1, varint)).int32(envelope.error.code);
-    head.uint32(field(2, lengthDelimited)).string(envelope.error.message);
+  const writer = new ProtobufWriter();
+  if (output !== null) {
+    const end = writer.length;
+    writeOutput(writer, output);
+    // An empty output is an empty data element: clients index it without a look.
+    if (writer.length !== end) writer.header(field(1, lengthDelimited), writer.length - end);
+    writer.header(field(5, lengthDelimited), writer.length - end);
   }
-  head.uint32(field(3, lengthDelimited)).fork();
-  if (envelope.handle !== '') head.uint32(field(2, lengthDelimited)).string(envelope.handle);
-  writeEntry(head, 3, 'PeerAddr', envelope.peerAddress);
-  head.ldelim();
-  for (const [key, value] of envelope.param) writeEntry(head, 4, key, value);
-  if (output === null) return [head.finish()];
-
-  // A length stands before everything it counts, so the inner parts are laid out first.
-  const parts = outputParts(output);
-  const outputLength = parts.reduce((sum, part) => sum + part.length, 0);
-
-  const chunks = new Chunks();
-  head.uint32(field(5, lengthDelimited));
-  if (outputLength === 0) head.uint32(0);
-  else
-    head
-      .uint32(1 + varintLength(outputLength) + outputLength)
-      .uint32(field(1, lengthDelimited))
-      .uint32(outputLength);
-  chunks.push(head.finish());
-  for (const part of parts) chunks.push(part);
-  return chunks.finish();
+  writer.entries(field(4, lengthDelimited), envelope.param);
+  const end = writer.length;
+  writer.entry(field(3, lengthDelimited), 'PeerAddr', envelope.peerAddress);
+  if (envelope.handle !== '') writer.stringField(field(2, lengthDelimited), envelope.handle);
+  writer.header(field(3, lengthDelimited), writer.length - end);
+  if (envelope.error !== null) {
+    writer.stringField(field(2, lengthDelimited), envelope.error.message);
+    writer.int32Field(field(1, varint), envelope.error.code);
+  }
+  return writer.finish();
 }
 
 /** Encodes a `protocol.LoaderOutput` that travels without an envelope, in memory of its own. */
 export function encodeOutput(output: LoaderOutput): Buffer {
-  return Buffer.concat(outputParts(output));
+  const writer = new ProtobufWriter();
+  writeOutput(writer, output);
+  return Buffer.concat(writer.finish());
 }
 
-function outputParts(output: LoaderOutput): Uint8Array[] {
-  const start = Writer.create();
-  writeOutputStart(start, output);
-  return [start.finish(), ...output.payloads.flatMap((payload) => [payloadHeader(payload), payload.frame.data])];
+function writeOutput(writer: ProtobufWriter, { serviceId, error, status, payloads }: LoaderOutput): void {
+  for (const payload of payloads.toReversed()) writePayload(writer, payload);
+  if (status !== 0) writer.int32Field(field(4, varint), status);
+  if (error !== null) {
+    writer.stringField(field(3, lengthDelimited), error.message);
+    writer.int32Field(field(2, varint), error.code);
+  }
+  if (serviceId !== '') writer.stringField(field(1, lengthDelimited), serviceId);
 }
 
-/** From this size on a payload is sent from where it lies; below it a copy is cheaper than a chunk of its own. */
-const ownChunk = 16 * 1024;
-
-class Chunks {
-  readonly #chunks: Uint8Array[] = [];
-  #small: Uint8Array[] = [];
-
-  push(part: Uint8Array): void {
-    if (part.length < ownChunk) this.#small.push(part);
-    else {
-      this.#join();
-      this.#chunks.push(part);
-    }
-  }
-
-  finish(): Uint8Array[] {
-    this.#join();
-    return this.#chunks;
-  }
-
-  #join(): void {
-    if (this.#small.length > 0) this.#chunks.push(Buffer.concat(this.#small));
-    this.#small = [];
-  }
-}
-
-function writeOutputStart(writer: Writer, output: LoaderOutput): void {
-  if (output.serviceId !== '') writer.uint32(field(1, lengthDelimited)).string(output.serviceId);
-  if (output.error !== null) {
-    writer.uint32(field(2, varint)).int32(output.error.code);
-    writer.uint32(field(3, lengthDelimited)).string(output.error.message);
-  }
-  if (output.status !== 0) writer.uint32(field(4, varint)).int32(output.status);
-}
-
-/** Everything of a `Payload` in its `LoaderOutput` that comes before the data bytes. */
-function payloadHeader({ frame, attributes }: Payload): Uint8Array {
-  const meta = Writer.create();
-  meta.uint32(field(1, lengthDelimited)).fork();
-  if (frame.key !== '') meta.uint32(field(1, lengthDelimited)).string(frame.key);
-  if (frame.type !== 0) meta.uint32(field(2, varint)).int32(frame.type);
-  for (const [key, value] of attributes) writeEntry(meta, 3, key, value);
-  meta.ldelim();
-  const dataLength = frame.data.length;
-  const dataHeader = dataLength === 0 ? 0 : 1 + varintLength(dataLength);
-  const header = Writer.create();
-  header.uint32(field(5, lengthDelimited)).uint32(meta.len + dataHeader + dataLength);
-  const parts = [header.finish(), meta.finish()];
-  if (dataLength > 0) {
-    parts.push(Writer.create().uint32(field(2, lengthDelimited)).uint32(dataLength).finish());
-  }
-  return Buffer.concat(parts);
+function writePayload(writer: ProtobufWriter, { frame, attributes }: Payload): void {
+  const end = writer.length;
+  if (frame.data.length > 0) writer.bytesField(field(2, lengthDelimited), frame.data);
+  const metaEnd = writer.length;
+  writer.entries(field(3, lengthDelimited), attributes);
+  if (frame.type !== 0) writer.int32Field(field(2, varint), frame.type);
+  if (frame.key !== '') writer.stringField(field(1, lengthDelimited), frame.key);
+  writer.header(field(1, lengthDelimited), writer.length - metaEnd);
+  writer.header(field(5, lengthDelimited), writer.length - end);
 }
 
 const varint = 0;
@@ -236,10 +190,6 @@ const lengthDelimited = 2;
 
 function field(number: number, wireType: number): number {
   return (number << 3) | wireType;
-}
-
-function varintLength(value: number): number {
-  return Math.max(1, Math.ceil((32 - Math.clz32(value)) / 7));
 }
 
 function skip(reader: Reader, tag: number): void {
@@ -304,13 +254,6 @@ function readEntry(reader: Reader, map: Map<string, string>): void {
   }
   finishAt(reader, end);
   map.set(key, value);
-}
-
-function writeEntry(writer: Writer, number: number, key: string, value: string): void {
-  writer.uint32(field(number, lengthDelimited)).fork();
-  writer.uint32(field(1, lengthDelimited)).string(key);
-  writer.uint32(field(2, lengthDelimited)).string(value);
-  writer.ldelim();
 }
 
 interface Meta {

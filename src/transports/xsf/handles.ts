@@ -10,8 +10,9 @@ export class Handles<T> {
   readonly #startedAt: number;
   readonly #now: () => number;
   readonly #live = new Map<string, T>();
-  // A Set keeps insertion order: the first one is the oldest.
-  readonly #released = new Set<string>();
+  /** Which release it was, counted from 1. A Map keeps insertion order: the first one is the oldest. */
+  readonly #released = new Map<string, number>();
+  #releases = 0;
   readonly #inside = new Set<string>();
 
   /** @param now milliseconds, monotonic */
@@ -55,15 +56,20 @@ export class Handles<T> {
   find(handle: string): T {
     const value = this.#live.get(handle);
     if (value !== undefined) return value;
-    throw new AigesError(this.#released.has(handle) ? 'releasedHandle' : 'unknownHandle');
+    throw new AigesError(this.#remembers(handle) ? 'releasedHandle' : 'unknownHandle');
   }
 
   /** Ends the use of a handle and remembers it for a while. */
   release(handle: string): void {
     if (!this.#live.delete(handle)) return;
-    this.#released.add(handle);
-    const [oldest] = this.#released;
-    if (this.#released.size > remembered && oldest !== undefined) this.#released.delete(oldest);
+    this.#released.set(handle, ++this.#releases);
+    // Many at a time: a Map looks for its first entry behind the places of all that were deleted lately.
+    if (this.#released.size >= 2 * remembered) {
+      for (const old of this.#released.keys()) {
+        if (this.#remembers(old)) break;
+        this.#released.delete(old);
+      }
+    }
   }
 
   /** Says that plugin code knows the handle as the tag of a call from now on. That may outlast the handle's use. */
@@ -79,6 +85,10 @@ export class Handles<T> {
   /** Ends the use of a handle as if it had never been. */
   forget(handle: string): void {
     this.#live.delete(handle);
+  }
+
+  #remembers(handle: string): boolean {
+    return (this.#released.get(handle) ?? -Infinity) > this.#releases - remembered;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import type { Output } from '../../core/runtime.js';
+import type { Signal } from '../../core/signal.js';
 import type { Permit } from '../../engine/admission.js';
 import { aborted, type Deadline, openDeadline } from '../../engine/deadline.js';
 import { expectedAttributes } from '../../engine/expect.js';
@@ -69,7 +70,7 @@ function onceOutput(input: LoaderInput, output: Output): LoaderOutput {
 }
 
 /** A payload may come late in this protocol, so clients know its absence as a timeout of one kind or another. */
-async function payloadNeverCame(signal: AbortSignal): Promise<AigesError> {
+async function payloadNeverCame(signal: Signal): Promise<AigesError> {
   const wait = openDeadline(payloadWaitMs, () => new AigesError('invalidInput'), [signal]);
   await aborted(wait.signal);
   wait.close();

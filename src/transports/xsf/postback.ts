@@ -1,6 +1,7 @@
 import { formatAddress } from '../../core/address.js';
 import { AigesError } from '../../core/errors.js';
 import { isFinal, type StringMap } from '../../core/frame.js';
+import type { Signal } from '../../core/signal.js';
 import { type Deadline, openDeadline } from '../../engine/deadline.js';
 import { type Outlet, Posting, type PostingEvents, type Task } from './posting.js';
 import type { Answer, Request } from './request.js';
@@ -50,7 +51,7 @@ export class Postback {
    * Runs a one-shot call.
    * @param gone abort it, as does the end of its time
    */
-  once(posting: Posting, gone: readonly AbortSignal[], run: (deadline: Deadline) => Promise<Answer>): void {
+  once(posting: Posting, gone: readonly Signal[], run: (deadline: Deadline) => Promise<Answer>): void {
     const deadline = openDeadline(this.#options.onceTimeoutMs, () => new AigesError('timeout'), gone);
     const answered = run(deadline).finally(() => {
       deadline.close();
@@ -68,7 +69,7 @@ export class Postback {
    * @param next waits for the next result
    * @param ended called before the last message leaves
    */
-  stream(posting: Posting, next: (wait: AbortSignal) => Promise<Answer>, ended: () => void): void {
+  stream(posting: Posting, next: (wait: Signal) => Promise<Answer>, ended: () => void): void {
     this.#track(this.#pump(posting, next, ended));
   }
 
@@ -77,7 +78,7 @@ export class Postback {
     while (this.#pending.size > 0) await Promise.all(this.#pending);
   }
 
-  async #pump(posting: Posting, next: (wait: AbortSignal) => Promise<Answer>, ended: () => void): Promise<void> {
+  async #pump(posting: Posting, next: (wait: Signal) => Promise<Answer>, ended: () => void): Promise<void> {
     const never = new AbortController().signal;
     try {
       for (;;) {

@@ -1,6 +1,7 @@
 import type { Address } from '../../core/address.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, type StringMap } from '../../core/frame.js';
+import type { Signal } from '../../core/signal.js';
 import type { Deadline } from '../../engine/deadline.js';
 import type { Input } from '../../engine/input.js';
 import type { Message } from '../grpc/server.js';
@@ -16,7 +17,7 @@ export interface Request {
   /** Where clients reach this server. */
   readonly address: Address;
   /** Abort when the client has left, and at shutdown. */
-  readonly gone: readonly AbortSignal[];
+  readonly gone: readonly Signal[];
   /** Aborts when the client waits no longer, and with every signal above. */
   readonly deadline: Deadline;
 }
@@ -54,9 +55,7 @@ export function hold({ input, message }: Request): Input {
 
 /** The parameters that the plugin gets: those of the request, and the headers that are passed on. */
 export function pluginParams(input: LoaderInput, headerPass: readonly string[]): StringMap {
-  const params = new Map(input.params);
-  for (const name of headerPass) {
-    if (!params.has(name)) params.set(name, input.headers.get(name) ?? '');
-  }
-  return params;
+  const missing = headerPass.filter((name) => !input.params.has(name));
+  if (missing.length === 0) return input.params;
+  return new Map([...input.params, ...missing.map((name) => [name, input.headers.get(name) ?? ''] as const)]);
 }

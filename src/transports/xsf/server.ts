@@ -2,6 +2,7 @@ import type { Address } from '../../core/address.js';
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import { emptyMap, isFinal } from '../../core/frame.js';
+import type { Signal } from '../../core/signal.js';
 import { aborted, openDeadline } from '../../engine/deadline.js';
 import type { Service } from '../../engine/service.js';
 import type { GrpcCall, GrpcServer, Reply } from '../grpc/server.js';
@@ -70,23 +71,28 @@ class XsfServer {
   readonly #options: XsfOptions;
   readonly #handles = new Handles<Live>();
   #sweeper: NodeJS.Timeout | null = null;
+  /** What clients are told, by our end of their connection: it stays the same for as long as that lasts. */
+  readonly #addresses = new WeakMap<Address, Address>();
+  /** `options.shutdown`, in a form that every call can listen to. */
+  readonly #shutdown: Signal;
 
   constructor(options: XsfOptions) {
     this.#options = options;
     options.shutdown.addEventListener('abort', () => {
       this.#endStreams(() => true, options.shutdown.reason as AigesError);
     });
+    this.#shutdown = openDeadline(Infinity, () => new AigesError('shuttingDown'), [options.shutdown]).signal;
   }
 
   async call(call: GrpcCall): Promise<Reply> {
     if (this.#options.rateLimit?.take() === false) throw rateExceeded();
     const envelope = readEnvelope(call);
-    const address = advertisedAddress(this.#options, call.local ?? { host: '', port: 0 });
+    const address = this.#addressFor(call.local ?? { host: '', port: 0 });
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
     const defaultMs = isResourceOperation(envelope.op) ? this.#options.resourceTimeoutMs : defaultWaitMs;
     const wait = Math.min(waitTime(envelope.param.get('waitTime'), defaultMs), call.deadline - performance.now());
-    const { shutdown } = this.#options;
+    const shutdown = this.#shutdown;
     const deadline = openDeadline(wait, () => new AigesError('timeout'), [shutdown]);
     call.onCancel(() => {
       deadline.abort(new AigesError('cancelled'));
@@ -123,6 +129,15 @@ class XsfServer {
       deadline.close();
       ended?.(code);
     }
+  }
+
+  #addressFor(local: Address): Address {
+    let address = this.#addresses.get(local);
+    if (address === undefined) {
+      address = advertisedAddress(this.#options, local);
+      this.#addresses.set(local, address);
+    }
+    return address;
   }
 
   #dispatch(request: Request): Answer | Promise<Answer> {
@@ -198,14 +213,14 @@ class XsfServer {
   /** Answers at once; the call goes on by itself, whether its client stays or leaves. */
   #onceLater(request: Request, postback: Postback): Answer {
     const { input, handle } = request;
-    const { service, shutdown } = this.#options;
+    const { service } = this.#options;
     const abort = new AbortController();
     const call = this.#pluginCall(request);
     const permit = service.admit();
     const posting = postback.open(request, call.params);
     const once = new OnceCall(abort, posting);
     this.#handles.open(handle, once);
-    postback.once(posting, [shutdown, abort.signal], (deadline) =>
+    postback.once(posting, [this.#shutdown, abort.signal], (deadline) =>
       once.run(service, this.#handles, { ...request, deadline }, call, permit).finally(() => {
         this.#handles.release(handle);
       }),

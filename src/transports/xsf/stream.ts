@@ -2,6 +2,7 @@ import type { ExpectedOutput } from '../../core/call.js';
 import type { AigesError } from '../../core/errors.js';
 import { type Frame, isFinal } from '../../core/frame.js';
 import type { Output } from '../../core/runtime.js';
+import type { Signal } from '../../core/signal.js';
 import { expectedAttributes } from '../../engine/expect.js';
 import type { Input } from '../../engine/input.js';
 import { answerStatus } from '../../engine/service.js';
@@ -50,7 +51,7 @@ export class XsfStream {
    * Answers with the next result, or with an empty output when there is none by the time `wait` aborts.
    * @throws AigesError why the session has ended
    */
-  async next(serviceId: string, wait: AbortSignal): Promise<Answer> {
+  async next(serviceId: string, wait: Signal): Promise<Answer> {
     this.#session.touch();
     const output = await this.#session.next(wait);
     if (output === null) return empty(serviceId);

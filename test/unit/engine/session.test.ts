@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AigesError } from '../../../src/core/errors.js';
 import { DataStatus, DataType, emptyMap, type Frame } from '../../../src/core/frame.js';
+import type { Signal } from '../../../src/core/signal.js';
 import { Admission } from '../../../src/engine/admission.js';
 import type { Input } from '../../../src/engine/input.js';
 import { Session, type SessionOptions } from '../../../src/engine/session.js';
@@ -314,7 +315,7 @@ describe('Session', () => {
   });
 
   it('tells everyone why it was closed, and aborts the signal of the plugin', async () => {
-    let signal: AbortSignal | null = null;
+    let signal: Signal | null = null;
     const make = runtime.openStream;
     runtime.openStream = (call) => {
       ({ signal } = call);

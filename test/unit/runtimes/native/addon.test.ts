@@ -112,6 +112,30 @@ describe('an engine', () => {
     await expect(addon.records(engine)).resolves.toBeNull();
   });
 
+  it('should keep small answers apart, however many there are and whatever happens to one of them', async () => {
+    const { engine } = await addon.open(fixture('echo'), [], { ...options, outputBytes: 10_000 });
+    const sizes = Array.from({ length: 300 }, (_, n) => [0, 1, 7, 8, 500, 1023, 1024, 1025][n % 8] ?? 0);
+    const sent = sizes.map((size, n) => new Uint8Array(size).fill(n));
+    const answers = [];
+    for (const data of sent) {
+      const frames = [{ key: 'k', data, type: 0, status: 3, desc: [] }];
+      const answer = await addon.exec(engine, 't', [], frames, [], null);
+      const received = answer.frames[0]?.data ?? new Uint8Array();
+      expect(received.byteOffset % 8).toBe(0);
+      answers.push(Buffer.from(received));
+      answer.frames[0]?.data.fill(0xff);
+    }
+    expect(answers).toEqual(sent.map((data) => Buffer.from(data)));
+    const held = await Promise.all(
+      sent.map(async (data, n) => {
+        const frames = [{ key: 'k', data, type: 0, status: 3, desc: [] }];
+        return (await addon.exec(engine, `t${n}`, [], frames, [], null)).frames[0]?.data;
+      }),
+    );
+    expect(held.map((data) => Buffer.from(data ?? []))).toEqual(sent.map((data) => Buffer.from(data)));
+    await addon.close(engine);
+  });
+
   it('should not take an engine for the memory of an answer', async () => {
     await withEngine(({ engine }) => {
       expect(() => {
