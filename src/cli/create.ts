@@ -37,6 +37,6 @@ function create(given: string, { template, package: spec }: CreateOptions, templ
   const files = writeProject({ ...project, template, spec: spec ?? findOwnSpec(project.folder) });
   process.stdout.write(
     `${project.folder}: ${files.length} files from the template "${template}"\n\n` +
-      `  cd ${project.shown} && npm install && npm test\n  npx aiges-ts run\n  npx aiges-ts dev\n`,
+      `  cd ${project.shown} && npm install && npm test\n  npm run run\n  npm run dev\n`,
   );
 }
