@@ -114,7 +114,7 @@ describe('createHost', () => {
       (call) =>
         new Promise((_resolve, reject) => {
           call.signal.addEventListener('abort', () => {
-            reject(call.signal.reason as AigesError);
+            reject(AigesError.from(call.signal.reason));
           });
         }),
     );

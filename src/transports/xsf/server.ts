@@ -297,8 +297,9 @@ class XsfServer {
       this.#handles.release(handle);
       // Who is told that a session has failed finds its licence free. An engine that is stuck does not keep the news for
       // long, and at a shutdown nobody gets the licence.
-      const patience = AbortSignal.any([AbortSignal.timeout(letGoMs), this.#options.shutdown]);
-      await Promise.race([stream.close(error), aborted(patience)]);
+      const patience = openDeadline(letGoMs, () => error, [this.#shutdown]);
+      await Promise.race([stream.close(error), aborted(patience.signal)]);
+      patience.close();
       throw error;
     }
   }
