@@ -1,5 +1,6 @@
 // npm start: builds the demo engine, serves it, and says how to try it.
 import { fileURLToPath } from 'node:url';
+import { readConfig } from '../../dist/cli/config-options.js';
 import { serve } from '../../dist/cli/serve.js';
 import { formatAddress } from '../../dist/core/address.js';
 import { buildEngine } from './build-engine.mjs';
@@ -9,7 +10,7 @@ process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 buildEngine();
 
 try {
-  const { grpc, http } = await serve({ config: 'demo/digits/aiges.toml', set: process.argv.slice(2) });
+  const { grpc, http } = await serve(() => readConfig({ config: 'demo/digits/aiges.toml', set: process.argv.slice(2) }));
   const image = 'img=@demo/digits/samples/7-0.png';
   process.stdout.write(
     '\nSend it a handwritten seven, from another terminal in this folder:\n' +

@@ -113,7 +113,7 @@ function allowed({ op, create, once, damaged }: Operation, state: State, live: n
   if (!create) return state === 'live' ? [0, ...failures] : [state === 'ended' ? 10101 : 10008];
   if (state === 'live') return [10110];
   // A session may have failed without anyone having asked: its licence is free then.
-  const full = live === permits ? [10110] : [];
+  const full = live >= permits ? [10110] : [];
   // The engine may still owe the callback of a session that was aborted.
   if (state === 'ended') full.push(10105);
   // A one-shot call without its payload waits for it until the time is up; one that names another output fails.
