@@ -10,7 +10,9 @@ process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 buildEngine();
 
 try {
-  const { grpc, http } = await serve(() => readConfig({ config: 'demo/digits/aiges.toml', set: process.argv.slice(2) }));
+  const { grpc, http } = await serve(() =>
+    readConfig({ config: 'demo/digits/aiges.toml', set: process.argv.slice(2) }),
+  );
   const image = 'img=@demo/digits/samples/7-0.png';
   process.stdout.write(
     '\nSend it a handwritten seven, from another terminal in this folder:\n' +
