@@ -4,6 +4,14 @@
  */
 export const DataType = { text: 0, audio: 1, image: 2, video: 3, other: 4 } as const;
 
+export type DataTypeName = keyof typeof DataType;
+
+/** The name of a {@link DataType} value; undefined for one of a newer client. */
+export function dataTypeName(type: number): DataTypeName | undefined {
+  const names = Object.keys(DataType) as DataTypeName[];
+  return names.find((name) => DataType[name] === type);
+}
+
 /** Where a frame stands in its stream. Values equal the C ABI and the wire. */
 export const DataStatus = { begin: 0, continue: 1, end: 2, once: 3 } as const;
 

@@ -4,15 +4,12 @@ import { createWorkerRuntime, type WorkerOptions } from './worker/index.js';
 
 export { bindToNode, counters, type Probed, probeLibrary } from './native/index.js';
 export { ReloadingRuntime } from './reloading-runtime.js';
-export { describeWrapper, type ThreadInfo } from './worker/index.js';
+export { describeWrapper } from './worker/index.js';
 
 type NativeChoice = { readonly kind: 'native' } & Required<
   Pick<NativeOptions, 'path' | 'asyncMode' | 'input' | 'output' | 'emptyList' | 'abandon' | 'tagGraceMs'>
 >;
-export type NodeChoice = { readonly kind: 'node' } & Pick<
-  WorkerOptions,
-  'path' | 'instances' | 'execLimitMs' | 'heapMiB'
->;
+type NodeChoice = { readonly kind: 'node' } & Pick<WorkerOptions, 'path' | 'instances' | 'execLimitMs' | 'heapMiB'>;
 
 /** What to run, by kind. */
 export type PluginChoice = NativeChoice | NodeChoice;

@@ -1,5 +1,5 @@
 import type { BodyDescriptor, Descriptor, ParamDescriptor } from '../core/descriptor.js';
-import { DataType } from '../core/frame.js';
+import { DataType, dataTypeName } from '../core/frame.js';
 
 /** A JSON Schema, draft 2020-12, as plain data. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -148,7 +148,7 @@ function wantedSchema({ name }: BodyDescriptor): JsonSchema {
 }
 
 function typeName(type: number): string {
-  return Object.entries(DataType).find(([, value]) => value === type)?.[0] ?? 'other';
+  return dataTypeName(type) ?? 'other';
 }
 
 function object(properties: Readonly<Record<string, JsonSchema>>, required: readonly string[] = []): JsonSchema {

@@ -1,5 +1,5 @@
 import type { BodyDescriptor, Descriptor, ParamDescriptor } from '../core/descriptor.js';
-import { DataType } from '../core/frame.js';
+import { DataType, dataTypeName } from '../core/frame.js';
 import type { JsonSchema } from './json-schema.js';
 
 /**
@@ -101,7 +101,7 @@ function payload(bodies: readonly BodyDescriptor[]): JsonSchema {
 function dataTypes(bodies: readonly BodyDescriptor[]): JsonSchema {
   return Object.fromEntries(
     bodies.map(({ name, type }) => {
-      const dataType = Object.entries(DataType).find(([, value]) => value === type)?.[0] ?? 'text';
+      const dataType = dataTypeName(type) ?? 'text';
       return [name, { dataType }];
     }),
   );

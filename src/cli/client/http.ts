@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { DataType } from '../../core/frame.js';
-import type { Answer, OnceRequest, TypeName } from './request.js';
+import { DataType, type DataTypeName } from '../../core/frame.js';
+import type { Answer, OnceRequest } from './request.js';
 
 interface Body {
   readonly header?: { readonly code?: number; readonly message?: string; readonly sid?: string };
@@ -40,8 +40,8 @@ export async function callHttp(url: URL, request: OnceRequest): Promise<Answer> 
   return { payloads: Object.entries(body.payload ?? {}).map(([name, payload]) => ({ name, ...dataOf(payload) })) };
 }
 
-function dataOf(payload: Readonly<Record<string, string>>): { type: TypeName; data: Buffer } {
-  const type = (Object.keys(DataType) as TypeName[]).find((name) => Object.hasOwn(payload, name)) ?? 'other';
+function dataOf(payload: Readonly<Record<string, string>>): { type: DataTypeName; data: Buffer } {
+  const type = (Object.keys(DataType) as DataTypeName[]).find((name) => Object.hasOwn(payload, name)) ?? 'other';
   return { type, data: Buffer.from(payload[type] ?? '', type === 'text' ? 'utf8' : 'base64') };
 }
 

@@ -1,21 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { DataType } from '../../core/frame.js';
+import { DataType, dataTypeName, type DataTypeName } from '../../core/frame.js';
 import { UsageError } from '../usage-error.js';
-
-export type TypeName = keyof typeof DataType;
 
 /** One input of a request that the command line describes. */
 export interface NamedInput {
   readonly name: string;
-  readonly type: TypeName;
+  readonly type: DataTypeName;
   readonly data: Buffer;
 }
 
 export interface NamedOutput {
   readonly name: string;
   /** null takes the plugin's type, where the protocol allows that. */
-  readonly type: TypeName | null;
+  readonly type: DataTypeName | null;
 }
 
 export interface OnceRequest {
@@ -28,10 +26,10 @@ export interface OnceRequest {
 }
 
 export interface Answer {
-  readonly payloads: readonly { readonly name: string; readonly type: TypeName; readonly data: Buffer }[];
+  readonly payloads: readonly { readonly name: string; readonly type: DataTypeName; readonly data: Buffer }[];
 }
 
-const typesByExtension: Readonly<Record<string, TypeName>> = {
+const typesByExtension: Readonly<Record<string, DataTypeName>> = {
   '.png': 'image',
   '.jpg': 'image',
   '.jpeg': 'image',
@@ -74,9 +72,8 @@ export function parseParam(argument: string): readonly [string, string] {
   return [argument.slice(0, equals), argument.slice(equals + 1)];
 }
 
-export function typeName(value: number): TypeName {
-  const names = Object.keys(DataType) as TypeName[];
-  return names.find((name) => DataType[name] === value) ?? 'other';
+export function typeName(value: number): DataTypeName {
+  return dataTypeName(value) ?? 'other';
 }
 
 function parseNameAndType(text: string, option: string): NamedOutput {
@@ -88,7 +85,7 @@ function parseNameAndType(text: string, option: string): NamedOutput {
       `${option} ${text}: "${type}" is no type; expected one of ${Object.keys(DataType).join(', ')}`,
     );
   }
-  return { name, type: type as TypeName };
+  return { name, type: type as DataTypeName };
 }
 
 function readInput(file: string): Buffer {

@@ -1,5 +1,5 @@
 import type { BodyDescriptor, Descriptor } from '../../core/descriptor.js';
-import { DataStatus, DataType, type Frame, isFinal } from '../../core/frame.js';
+import { DataStatus, dataTypeName, type Frame, isFinal } from '../../core/frame.js';
 
 /**
  * Compares the answer of a one-shot call with what the wrapper declares.
@@ -73,7 +73,7 @@ function checkText({ name, content }: BodyDescriptor, { data }: Frame): string[]
 
 /** `DataType` by number, for people. */
 export function nameOf(type: number): string {
-  return Object.entries(DataType).find(([, value]) => value === type)?.[0] ?? `type ${type}`;
+  return dataTypeName(type) ?? `type ${type}`;
 }
 
 function quote(text: string): string {
