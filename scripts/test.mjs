@@ -123,6 +123,7 @@ function failuresOf({ name, status, message, assertionResults }) {
 }
 
 function run(command, args, env = {}) {
+  const start = performance.now();
   process.stdout.write(`\n> ${command} ${args.length > 8 ? `${args.slice(0, 8).join(' ')} …` : args.join(' ')}\n`);
   const path = [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
   const { status, error } = spawnSync(command, args, {
@@ -130,6 +131,7 @@ function run(command, args, env = {}) {
     env: { ...process.env, PATH: path, ...env },
   });
   if (error) process.stdout.write(`${command}: ${error.message}\n`);
+  process.stdout.write(`> ${command} took ${((performance.now() - start) / 1000).toFixed(0)} s\n`);
   return status === 0;
 }
 

@@ -33,6 +33,8 @@ if (!isMainThread) {
     const worker = new Worker(new URL(import.meta.url), { argv: ['worker'] });
     const [port] = await once(worker, 'message');
     const session = await load(port);
+    // Nothing but the connection keeps this process once the worker has ended.
+    session.ref();
     // Not once(): the connection may be reset on the way, which that takes for a failure.
     const closed = new Promise((resolve) => session.once('close', resolve));
     await worker.terminate();
