@@ -35,8 +35,8 @@ export default {
     {
       name: 'transports-do-not-import-each-other',
       severity: 'error',
-      from: { path: '^src/transports/(xsf|http)/' },
-      to: { path: '^src/transports/(?!$1/|grpc/server\\.ts$)' },
+      from: { path: '^src/transports/(xsf|http|ws)/' },
+      to: { path: '^src/transports/(?!$1/|json/|grpc/server\\.ts$)' },
     },
     layer(
       'host-builds-everything',

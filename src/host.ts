@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
+import type { FastifyInstance } from 'fastify';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
 import type { Config, DeliveryConfig, ServiceConfig } from './config/config.js';
 import { type Address, formatAddress } from './core/address.js';
@@ -168,17 +169,8 @@ export function createHost(config: Config, options: HostOptions): Host {
   health.addToServer(attach);
   describedServices().addToServer(attach);
 
-  const http =
-    config.http === null
-      ? null
-      : createHttpServer({
-          services: served.map(({ service, config: { route, headerPass } }) => ({ service, route, headerPass })),
-          maxBodyBytes: config.http.maxBodyBytes,
-          onceTimeoutMs: config.limits.onceTimeoutMs,
-          ready: () => ready,
-          shutdown: shutdown.signal,
-          onError,
-        });
+  /** Made when the plugins have started: what they declare is part of what it serves. */
+  let http: FastifyInstance | null = null;
 
   const setReady = (state: boolean): void => {
     ready = state;
@@ -186,7 +178,15 @@ export function createHost(config: Config, options: HostOptions): Host {
   };
 
   const listenHttp = async (): Promise<Address | null> => {
-    if (http === null || config.http === null) return null;
+    if (config.http === null) return null;
+    http = createHttpServer({
+      services: served.map(({ service, config: { route, headerPass } }) => ({ service, route, headerPass })),
+      maxBodyBytes: config.http.maxBodyBytes,
+      onceTimeoutMs: config.limits.onceTimeoutMs,
+      ready: () => ready,
+      shutdown: shutdown.signal,
+      onError,
+    });
     await http.listen({ host: config.http.host, port: config.http.port });
     const bound = http.server.address();
     return {

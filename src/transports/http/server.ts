@@ -4,20 +4,13 @@ import { AigesError } from '../../core/errors.js';
 import type { Output } from '../../core/runtime.js';
 import { openDeadline } from '../../engine/deadline.js';
 import { expectedAttributes } from '../../engine/expect.js';
-import { answerStatus, type Service } from '../../engine/service.js';
-import { decodeOnce, encodeError, encodeOnce, type OnceRequest } from './codec.js';
+import { answerStatus } from '../../engine/service.js';
+import { decodeOnce, encodeError, encodeOnce, type OnceRequest } from '../json/codec.js';
+import { type Endpoint, passedParams } from '../json/endpoint.js';
 import { httpStatus, retryAfter } from './status.js';
 
-export interface HttpService {
-  readonly service: Service;
-  /** Path of the one-shot call. */
-  readonly route: string;
-  /** Names of headers that the plugin gets as parameters. */
-  readonly headerPass: readonly string[];
-}
-
 export interface HttpOptions {
-  readonly services: readonly HttpService[];
+  readonly services: readonly Endpoint[];
   readonly maxBodyBytes: number;
   /** Milliseconds that a one-shot call may take. */
   readonly onceTimeoutMs: number;
@@ -76,7 +69,7 @@ export function createHttpServer(options: HttpOptions): FastifyInstance {
 }
 
 async function answerOnce(
-  served: HttpService,
+  served: Endpoint,
   options: HttpOptions,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -99,7 +92,7 @@ async function answerOnce(
       {
         sid,
         tag: sid,
-        params: passedParams(decoded, served.headerPass, sid),
+        params: passedParams(decoded, served, sid),
         resourceIds: [],
         expect: decoded.expect,
         signal: deadline.signal,
@@ -116,14 +109,6 @@ async function answerOnce(
   } finally {
     deadline.close();
   }
-}
-
-function passedParams(request: OnceRequest, names: readonly string[], sid: string): Map<string, string> {
-  const params = new Map(request.params);
-  for (const name of names) {
-    if (!params.has(name)) params.set(name, name === 'sid' ? sid : (request.headers.get(name) ?? ''));
-  }
-  return params;
 }
 
 function sendOutput(reply: FastifyReply, sid: string, request: OnceRequest, output: Output): FastifyReply {

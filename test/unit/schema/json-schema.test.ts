@@ -9,7 +9,7 @@ import {
   paramSchema,
   requestSchema,
 } from '../../../src/schema/json-schema.js';
-import { decodeOnce, encodeError, encodeOnce } from '../../../src/transports/http/codec.js';
+import { decodeOnce, encodeError, encodeOnce } from '../../../src/transports/json/codec.js';
 import { AigesError } from '../../../src/core/errors.js';
 import { body, descriptor, param } from '../../fixtures/descriptors.js';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { formatDecimal } from '../../../../src/core/decimal.js';
 import { DataType } from '../../../../src/core/frame.js';
-import { decodeOnce, encodeError, encodeOnce } from '../../../../src/transports/http/codec.js';
+import { decodeOnce, encodeError, encodeOnce } from '../../../../src/transports/json/codec.js';
 import { textFrame } from '../../../fixtures/fake-runtime.js';
 
 const decode = (body: unknown): ReturnType<typeof decodeOnce> => decodeOnce(Buffer.from(JSON.stringify(body)));

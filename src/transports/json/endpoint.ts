@@ -1,0 +1,23 @@
+import type { Service } from '../../engine/service.js';
+import type { OnceRequest } from './codec.js';
+
+/** One service at one path, as clients that speak JSON find it. */
+export interface Endpoint {
+  readonly service: Service;
+  readonly route: string;
+  /** Names of headers that the plugin gets as parameters. */
+  readonly headerPass: readonly string[];
+}
+
+/** The parameters that the plugin gets: those of the request, and the headers that are passed on. */
+export function passedParams(
+  { params, headers }: Pick<OnceRequest, 'params' | 'headers'>,
+  { headerPass }: Pick<Endpoint, 'headerPass'>,
+  sid: string,
+): Map<string, string> {
+  const passed = new Map(params);
+  for (const name of headerPass) {
+    if (!passed.has(name)) passed.set(name, name === 'sid' ? sid : (headers.get(name) ?? ''));
+  }
+  return passed;
+}
