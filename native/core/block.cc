@@ -3,7 +3,6 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstdint>
@@ -30,12 +29,6 @@ constexpr bool kOwnMappings = false;
 constexpr bool kOwnMappings = true;
 #endif
 
-// 64 KiB on some machines, and what is no multiple of it cannot be unmapped.
-std::size_t PageSize() {
-  static const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  return size;
-}
-
 // Who has set these has chosen.
 bool ArenasAreOurs() {
   static const bool ours = std::getenv("MALLOC_MMAP_THRESHOLD_") == nullptr &&
@@ -43,10 +36,10 @@ bool ArenasAreOurs() {
   return ours;
 }
 
-std::byte* Map(std::size_t size) {
-  const std::size_t length = AlignUp(size, PageSize());
+// A rounded length is a multiple of every machine's pages.
+std::byte* Map(std::size_t length) {
   const std::size_t slack = length >= kHugePage ? kHugePage : 0;
-  if (length < size || length + slack < length) throw std::bad_alloc();
+  if (length + slack < length) throw std::bad_alloc();
   void* memory = mmap(nullptr, length + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   auto* begin = static_cast<std::byte*>(memory);
@@ -58,14 +51,19 @@ std::byte* Map(std::size_t size) {
   return begin + ahead;
 }
 
-// Blocks between kKeptBlock and kMappedBlock, by their size in steps of kKeptBlock. The last one freed is the first one
-// taken: its pages are there.
+// What goes around the payload of a message: an answer as long as its request is to fit where that was.
+constexpr std::size_t kHeads = std::size_t{4} << 10;
+
+// Sizes are rounded so that one block serves many messages.
+constexpr std::size_t Rounded(std::size_t size) { return AlignUp(size + kHeads, kKeptBlock); }
+
+// Blocks from kKeptBlock to kLargestKept, by their rounded size. The last one freed is the first one taken: its pages
+// are there.
 class KeptBlocks {
  public:
-  static constexpr std::size_t Rounded(std::size_t size) { return AlignUp(size, kKeptBlock); }
-
   // null when there is none
   std::byte* Take(std::size_t rounded) {
+    if (rounded > kLargestKept) return nullptr;
     std::lock_guard lock(mutex_);
     auto& blocks = blocks_[rounded / kKeptBlock];
     if (blocks.empty()) return nullptr;
@@ -77,6 +75,7 @@ class KeptBlocks {
 
   // False when there is no room.
   bool Keep(std::byte* block, std::size_t rounded) noexcept {
+    if (rounded > kLargestKept) return false;
     std::lock_guard lock(mutex_);
     if (bytes_ + rounded > kKeptBytes) return false;
     try {
@@ -99,7 +98,7 @@ class KeptBlocks {
 
  private:
   std::mutex mutex_;
-  std::array<std::vector<std::byte*>, kMappedBlock / kKeptBlock + 1> blocks_;
+  std::array<std::vector<std::byte*>, kLargestKept / kKeptBlock + 1> blocks_;
   std::size_t bytes_ = 0;
 };
 
@@ -115,12 +114,11 @@ Block AllocateBlock(std::size_t size) {
   std::byte* memory = nullptr;
   if (!kOwnMappings || size < kKeptBlock) {
     memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{kBlockAlignment}));
-  } else if (size < kMappedBlock) {
-    const std::size_t rounded = KeptBlocks::Rounded(size);
+  } else {
+    const std::size_t rounded = Rounded(size);
+    if (rounded < size) throw std::bad_alloc();
     memory = kept().Take(rounded);
     if (memory == nullptr) memory = Map(rounded);
-  } else {
-    memory = Map(size);
   }
   return Block(memory, BlockDelete{size});
 }
@@ -128,16 +126,14 @@ Block AllocateBlock(std::size_t size) {
 void BlockDelete::operator()(std::byte* p) const {
   if (!kOwnMappings || size < kKeptBlock) {
     ::operator delete (p, std::align_val_t{kBlockAlignment});
-  } else if (size < kMappedBlock) {
-    const std::size_t rounded = KeptBlocks::Rounded(size);
-    if (!kept().Keep(p, rounded)) munmap(p, rounded);
   } else {
-    munmap(p, AlignUp(size, PageSize()));
+    const std::size_t rounded = Rounded(size);
+    if (!kept().Keep(p, rounded)) munmap(p, rounded);
   }
 }
 
 void ExpectFilled(std::byte* block, std::size_t size, std::size_t written) {
-  if (!kOwnMappings || size < kMappedBlock) return;
+  if (!kOwnMappings || size < kHugePage) return;
   // Whole huge pages only: the rest of the last one would be wasted.
   const std::size_t length = size / kHugePage * kHugePage;
   madvise(block, length, MADV_HUGEPAGE);

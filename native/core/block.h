@@ -3,9 +3,9 @@
 //
 // Where large blocks come from decides what a large payload costs. malloc maps and unmaps them each time, which means a
 // page fault for every 4 KiB, until its threshold has risen; from then on it keeps every size that was ever needed, in
-// every thread's arena, for good. So blocks from kMappedBlock on are mapped by ourselves, in huge pages when they are
-// filled (see ExpectFilled), and go back to the system at once. Those of a size in between are kept for the next one,
-// up to kKeptBytes in all.
+// every thread's arena, for good. So blocks from kKeptBlock on are mapped by ourselves, large ones in huge pages when
+// they are filled (see ExpectFilled), and kept for the next one, up to kKeptBytes in all: clearing pages costs as much
+// as copying them.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ namespace aiges {
 
 inline constexpr std::size_t kBlockAlignment = 64;
 inline constexpr std::size_t kKeptBlock = std::size_t{256} << 10;
-inline constexpr std::size_t kMappedBlock = std::size_t{2} << 20;
-inline constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
+inline constexpr std::size_t kLargestKept = std::size_t{32} << 20;
+inline constexpr std::size_t kKeptBytes = std::size_t{64} << 20;
 
 inline constexpr std::size_t AlignUp(std::size_t n, std::size_t alignment) {
   return (n + alignment - 1) & ~(alignment - 1);

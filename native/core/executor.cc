@@ -20,7 +20,7 @@ namespace {
 
 // A thread that has had nothing to do for so long gives back the memory that is kept for its next call: it is not among
 // those that are needed now.
-constexpr std::chrono::milliseconds kTrimThread{50};
+constexpr std::chrono::milliseconds kTrimThread{250};
 // When there was nothing to do for any of them, that of the process goes, too.
 constexpr std::chrono::milliseconds kTrimAll{2'000};
 
