@@ -10,11 +10,20 @@ export interface Signal {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
+interface Followers {
+  readonly listeners: ((() => void) | null)[];
+  /** Places of those that have left. */
+  readonly free: number[];
+}
+
 /** Aborts a `Signal` that is no `AbortSignal`. Listeners are called in the order in which they were added, and never throw. */
 export class LightSignal implements Signal {
   #aborted = false;
   #reason: unknown = undefined;
+  /** Most have one, and a Set costs more than all that it is for. */
+  #listener: (() => void) | null = null;
   #listeners: Set<() => void> | null = null;
+  #followers: Followers | null = null;
   #real: AbortController | null = null;
 
   get aborted(): boolean {
@@ -31,11 +40,32 @@ export class LightSignal implements Signal {
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    if (!this.#aborted) (this.#listeners ??= new Set()).add(listener);
+    if (this.#aborted || this.#listener === listener) return;
+    if (this.#listener === null && this.#listeners === null) this.#listener = listener;
+    else (this.#listeners ??= new Set()).add(listener);
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners?.delete(listener);
+    if (this.#listener === listener) this.#listener = null;
+    else this.#listeners?.delete(listener);
+  }
+
+  /**
+   * As `addEventListener`, for a signal that every call listens to: a Set with so many comings and goings makes what it
+   * has held grow old (see `CallTable`).
+   * @returns what `unfollow` takes
+   */
+  follow(listener: () => void): number {
+    const { listeners, free } = (this.#followers ??= { listeners: [], free: [] });
+    const place = free.pop() ?? listeners.length;
+    listeners[place] = listener;
+    return place;
+  }
+
+  unfollow(place: number): void {
+    if (this.#followers === null) return;
+    this.#followers.listeners[place] = null;
+    this.#followers.free.push(place);
   }
 
   /** Does nothing when it has aborted before. */
@@ -45,8 +75,11 @@ export class LightSignal implements Signal {
     this.#reason = reason;
     this.#real?.abort(reason);
     // They stay in place meanwhile: one may take another away.
+    this.#listener?.();
+    this.#listener = null;
     for (const listener of this.#listeners ?? []) listener();
     this.#listeners = null;
+    for (const listener of this.#followers?.listeners ?? []) listener?.();
   }
 
   /** The same as an `AbortSignal`, for what takes no less. */

@@ -29,6 +29,7 @@ export function openDeadline(ms: number, expired: () => AigesError, parents: rea
 class OpenDeadline extends LightSignal implements Deadline {
   readonly at: number;
   readonly #parents: readonly Signal[];
+  readonly #places: number[] = [];
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -42,7 +43,10 @@ class OpenDeadline extends LightSignal implements Deadline {
       this.abort(expired());
       return;
     }
-    for (const parent of parents) parent.addEventListener('abort', this.#onParent);
+    for (const parent of parents) {
+      if (parent instanceof LightSignal) this.#places.push(parent.follow(this.#onParent));
+      else parent.addEventListener('abort', this.#onParent);
+    }
     if (ms <= longestTimer) {
       this.#timer = setTimeout(() => {
         this.abort(expired());
@@ -64,7 +68,11 @@ class OpenDeadline extends LightSignal implements Deadline {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const parent of this.#parents) parent.removeEventListener('abort', this.#onParent);
+    let next = 0;
+    for (const parent of this.#parents) {
+      if (!(parent instanceof LightSignal)) parent.removeEventListener('abort', this.#onParent);
+      else if (next < this.#places.length) parent.unfollow(this.#places[next++] ?? 0);
+    }
   }
 
   readonly #onParent = (): void => {

@@ -113,12 +113,11 @@ class Thread {
 
   async #open(frames: readonly PostedFrame[]): Promise<Frame[]> {
     let bytes = 0;
-    const opened = frames.map((frame) => {
-      const { data } = frame;
-      if (data instanceof Uint8Array) return { ...frame, data };
+    const opened = frames.map(({ key, type, status, desc, data }) => {
+      if (data instanceof Uint8Array) return { key, type, status, desc, data };
       const buffer = loadAddon().borrow(data.loan);
       bytes += buffer.byteLength;
-      return { ...frame, data: new Uint8Array(buffer) };
+      return { key, type, status, desc, data: new Uint8Array(buffer) };
     });
     await this.#collector.borrowed(bytes);
     return opened;
@@ -164,8 +163,8 @@ class OpenStream {
   }
 }
 
-function callOf(call: PostedCall, signal: AbortSignal): DriverCall {
-  return { ...call, signal, deadline: performance.now() + call.timeLeftMs };
+function callOf({ sid, tag, params, resourceIds, timeLeftMs }: PostedCall, signal: AbortSignal): DriverCall {
+  return { sid, tag, params, resourceIds, signal, deadline: performance.now() + timeLeftMs };
 }
 
 /** TypeScript runs as it is; anything else is Node's business. */

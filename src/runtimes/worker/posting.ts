@@ -29,22 +29,22 @@ export function post(
   const transfer = new Set<ArrayBuffer>();
   let copied = 0;
   const posted = frames.map((frame) => {
-    const { data } = frame;
-    if (data.byteLength < handoverBytes) return { ...frame, data: new Uint8Array(data) };
+    const { key, type, status, desc, data } = frame;
+    if (data.byteLength < handoverBytes) return { key, type, status, desc, data: new Uint8Array(data) };
     const loan = data.buffer instanceof ArrayBuffer ? lend(data) : null;
     if (loan !== null) {
       loans.push(loan);
-      return { ...frame, data: { loan } };
+      return { key, type, status, desc, data: { loan } };
     }
     if (data.buffer instanceof ArrayBuffer && transferable(data)) {
       transfer.add(data.buffer);
-      return { ...frame, data: new Uint8Array(data.buffer) };
+      return { key, type, status, desc, data: new Uint8Array(data.buffer) };
     }
     // Posting a view would clone everything around it.
     const copy = new Uint8Array(data);
     copied += copy.byteLength;
     transfer.add(copy.buffer);
-    return { ...frame, data: copy };
+    return { key, type, status, desc, data: copy };
   });
   return { frames: posted, transfer: [...transfer], copied, loans };
 }

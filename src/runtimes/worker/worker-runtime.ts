@@ -111,7 +111,7 @@ export class WorkerRuntime implements PluginRuntime {
     const posting = this.#post(frames);
     const { frames: given, copied } = await this.#ask(
       thread,
-      { type: 'once', call: postCall(call), frames: posting.frames },
+      (id) => ({ type: 'once', id, call: postCall(call), frames: posting.frames }),
       posting.loans,
       call.signal,
     );
@@ -121,7 +121,7 @@ export class WorkerRuntime implements PluginRuntime {
   async open(call: Call): Promise<RuntimeSession> {
     const thread = this.#idlest() ?? (await this.#nextReady(call.signal));
     call.signal.throwIfAborted();
-    const { id, done } = thread.ask({ type: 'open', call: postCall(call) });
+    const { id, done } = thread.ask((id) => ({ type: 'open', id, call: postCall(call) }));
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(call.signal.reason)) });
     };
@@ -190,11 +190,12 @@ export class WorkerRuntime implements PluginRuntime {
 
   async #load(thread: WorkerThread, id: number, frames: readonly Frame[]): Promise<void> {
     const posting = this.#post(frames);
-    await thread.ask({ type: 'load', resource: id, frames: posting.frames }, posting.loans).done;
+    await thread.ask((number) => ({ type: 'load', id: number, resource: id, frames: posting.frames }), posting.loans)
+      .done;
   }
 
   async #unload(thread: WorkerThread, id: number): Promise<void> {
-    await thread.ask({ type: 'unload', resource: id }).done;
+    await thread.ask((number) => ({ type: 'unload', id: number, resource: id })).done;
   }
 
   /** Ends one thread in order; gives what its wrapper said against it. */
@@ -202,7 +203,7 @@ export class WorkerRuntime implements PluginRuntime {
     let failure: AigesError | null = null;
     if (this.#ready.delete(thread)) {
       try {
-        await thread.ask({ type: 'fini' }).done;
+        await thread.ask((id) => ({ type: 'fini', id })).done;
       } catch (error) {
         failure = AigesError.from(error);
       }
@@ -358,16 +359,15 @@ export class WorkerRuntime implements PluginRuntime {
     const addon = loadAddon();
     const buffers: ArrayBuffer[] = [];
     return {
-      frames: frames.map((frame) => {
-        const { data } = frame;
+      frames: frames.map(({ key, type, status, desc, data }) => {
         if (data instanceof Uint8Array) {
           // It is the message's own: transferred, or copied on the way.
           if (data.byteLength >= handoverBytes) buffers.push(data.buffer as ArrayBuffer);
-          return { ...frame, data };
+          return { key, type, status, desc, data };
         }
         const buffer = addon.borrow(data.loan);
         buffers.push(buffer);
-        return { ...frame, data: new Uint8Array(buffer) };
+        return { key, type, status, desc, data: new Uint8Array(buffer) };
       }),
       release: () => {
         for (const buffer of buffers.splice(0)) addon.letGo(buffer);

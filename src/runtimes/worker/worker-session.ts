@@ -32,7 +32,7 @@ export class WorkerSession implements RuntimeSession, ResultSink {
     const { thread, stream, post } = this.#options;
     if (this.#closed !== null) throw new AigesError('writeFailed', { message: 'the stream is closed' });
     const posting = post(frames);
-    await thread.ask({ type: 'write', stream, frames: posting.frames, last }, posting.loans).done;
+    await thread.ask((id) => ({ type: 'write', id, stream, frames: posting.frames, last }), posting.loans).done;
   }
 
   async *results(): AsyncGenerator<Output> {
@@ -79,7 +79,7 @@ export class WorkerSession implements RuntimeSession, ResultSink {
     this.end(null);
     for (const output of this.#results.splice(0)) output.release();
     try {
-      await thread.ask({ type: 'close', stream }).done;
+      await thread.ask((id) => ({ type: 'close', id, stream })).done;
     } catch {
       // Its `finally` failed, which is in the log, or the thread is gone: the stream has ended all the same.
     } finally {

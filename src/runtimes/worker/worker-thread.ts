@@ -33,9 +33,8 @@ interface Pending {
   readonly reject: (error: AigesError) => void;
 }
 
-/** A message that will be answered, before it has its number. */
-export type Asking = WithoutId<Exclude<ToThread, { type: 'abort' | 'taken' }>>;
-type WithoutId<T> = T extends { readonly id: number } ? Omit<T, 'id'> : never;
+/** Makes a message that will be answered, with the number that the answer names. */
+export type Asking = (id: number) => Exclude<ToThread, { type: 'abort' | 'taken' }>;
 
 /** One thread with one instance of a wrapper in it. What ends it fails everything that is in it, and nothing else. */
 export class WorkerThread {
@@ -118,7 +117,7 @@ export class WorkerThread {
         return;
       }
       this.#pending.set(id, { loans, resolve, reject });
-      this.#worker.postMessage({ ...message, id } satisfies ToThread);
+      this.#worker.postMessage(message(id));
     });
     return { id, done };
   }

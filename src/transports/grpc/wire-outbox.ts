@@ -1,3 +1,4 @@
+import { CallTable } from '../../core/call-table.js';
 import type { Message, Reply } from './server.js';
 import { CommandField, CommandKind, commandStride } from './wire-addon.js';
 
@@ -24,7 +25,7 @@ export class Outbox {
   #chunks: Uint8Array[] = [];
   #scheduled = false;
   #nextToken = 1;
-  readonly #lent = new Map<number, Lent>();
+  readonly #lent = new CallTable<Lent>();
 
   constructor(submit: Submit) {
     this.#submit = submit;

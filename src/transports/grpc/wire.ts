@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Address } from '../../core/address.js';
+import { CallTable } from '../../core/call-table.js';
 import { aborted } from '../../engine/deadline.js';
 import type { GrpcCall, GrpcServer, GrpcStream, Reply } from './server.js';
 import {
@@ -44,7 +45,7 @@ class Wire implements GrpcServer, Surroundings {
   });
   #stopped: Promise<void> | null = null;
 
-  readonly #calls = new Map<number, WireCall | WireStream>();
+  readonly #calls = new CallTable<WireCall | WireStream>();
   /** By the number that the wire gives them. */
   readonly #connections: Connection[] = [];
   /** performance.now() counts on the system's monotonic clock, from a beginning of its own. */

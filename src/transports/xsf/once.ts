@@ -19,7 +19,7 @@ const payloadWaitMs = 5000;
 export class OnceCall {
   /** Where the answer is posted; null when the request waits for it. */
   readonly posting: Posting | null;
-  readonly #wait: Pick<Deadline, 'abort'>;
+  #wait: Pick<Deadline, 'abort'> | null;
 
   constructor(wait: Pick<Deadline, 'abort'>, posting: Posting | null) {
     this.#wait = wait;
@@ -40,14 +40,16 @@ export class OnceCall {
     const { input, deadline } = request;
     if (input.frames.length === 0) throw await service.hold(() => payloadNeverCame(deadline.signal), permit);
     const held = hold(request);
-    handles.enter(call.tag);
+    const { sid, tag, params, resourceIds, expect } = call;
+    handles.enter(tag);
     const release = (): void => {
       held.release();
-      handles.leave(call.tag);
+      handles.leave(tag);
     };
     const output = await service.once(
-      { ...call, signal: deadline.signal, deadline: deadline.at },
-      { ...held, release },
+      // Not `...call`: a member after a spread gives the object a shape of its own, which outlives the call by far.
+      { sid, tag, params, resourceIds, expect, signal: deadline.signal, deadline: deadline.at },
+      { frames: held.frames, release },
       permit,
     );
     return { output: onceOutput(input, output), release: releaseOf(output), leased: output.leased === true };
@@ -55,7 +57,12 @@ export class OnceCall {
 
   /** Ends the wait for the answer. */
   close(reason: AigesError): void {
-    this.#wait.abort(reason);
+    this.#wait?.abort(reason);
+  }
+
+  /** It has ended. The table of handles may refer to it for a while (see `CallTable`), and through it to no more. */
+  forget(): void {
+    this.#wait = null;
   }
 }
 

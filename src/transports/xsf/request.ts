@@ -17,7 +17,7 @@ export interface Request {
   /** Where clients reach this server. */
   readonly address: Address;
   /** Abort when the client has left, and at shutdown. */
-  readonly gone: readonly Signal[];
+  readonly gone: () => readonly Signal[];
   /** Aborts when the client waits no longer, and with every signal above. */
   readonly deadline: Deadline;
 }

@@ -113,9 +113,7 @@ class XsfServer {
         input,
         message: call.message,
         address,
-        get gone() {
-          return [call.signal, shutdown];
-        },
+        gone: () => [call.signal, shutdown],
         deadline,
       };
       const answer = await this.#dispatch(request);
@@ -163,12 +161,12 @@ class XsfServer {
 
   /** AILBType: param `authzNo` is the new number of licences, `timeout` the milliseconds to wait for calls to end. */
   async #resize(request: Request): Promise<Answer> {
-    const { param, gone } = request;
+    const { param } = request;
     if (!this.#options.resizable) throw new AigesError('invalidOperation', { detail: 'AILBType is not enabled' });
     const permits = param.get('authzNo') ?? '';
     const timeout = param.get('timeout') ?? '0';
     if (!/^[1-9]\d{0,6}$/.test(permits) || !/^\d{1,9}$/.test(timeout)) throw new AigesError('badLicenses');
-    const wait = openDeadline(Number(timeout), () => new AigesError('resizeTimeout'), gone);
+    const wait = openDeadline(Number(timeout), () => new AigesError('resizeTimeout'), request.gone());
     try {
       await this.#options.service.resize(Number(permits), wait.signal);
       return empty(request.input.serviceId);
@@ -207,6 +205,7 @@ class XsfServer {
       return await once.run(service, this.#handles, request, call, permit);
     } finally {
       this.#handles.release(handle);
+      once.forget();
     }
   }
 
