@@ -1,10 +1,12 @@
 import type { Descriptor } from '../core/descriptor.js';
 import { AigesError, type ErrorName } from '../core/errors.js';
 import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
+import type { Signal } from '../core/signal.js';
 import { currentCall } from './context.js';
 import { type Declaration, readDeclaration } from './declaration.js';
 import { DriverStream, type Results } from './driver-stream.js';
 import { type EngineOpener, nativePluginOf } from './native-plugin.js';
+import { withSignal } from './lazy-signal.js';
 import { isPluginError, WrapperFault } from './plugin-error.js';
 import { readInputs, readParams } from './request.js';
 import { readResult } from './result.js';
@@ -34,7 +36,7 @@ export type Capabilities = Pick<Declaration, 'once' | 'stream' | 'resources'>;
 export interface DriverCall extends CallNames {
   readonly params: StringMap;
   readonly resourceIds: readonly number[];
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** In milliseconds of `performance.now()`; Infinity for never. */
   readonly deadline: number;
 }
@@ -96,12 +98,21 @@ export class Driver {
     if (this.#wrapper.onceExec === undefined) {
       throw new AigesError('unsupported', { detail: 'the wrapper has no onceExec: it serves streams only' });
     }
-    const request: OnceRequest<object> = {
-      ...this.#view(call),
-      inputs: readInputs(this.declaration, frames, true),
-      frames,
-      deadline: call.deadline,
-    };
+    const { sid, tag, params, resourceIds, signal, deadline } = call;
+    const request: OnceRequest<object> = withSignal(
+      {
+        sid,
+        tag,
+        params: readParams(this.declaration, params),
+        rawParams: params,
+        resourceIds,
+        log: this.#log(call),
+        inputs: readInputs(this.declaration, frames, true),
+        frames,
+        deadline,
+      },
+      signal,
+    );
     try {
       const result = await this.#inContext(call, () => this.#wrapper.onceExec?.(request));
       return readResult(this.declaration, result, DataStatus.once, true);
@@ -115,11 +126,14 @@ export class Driver {
     if (!this.declaration.stream) {
       throw new AigesError('unsupported', { detail: 'the wrapper has no stream: it serves single requests only' });
     }
-    const view = this.#view(call);
+    const { sid, tag, params, resourceIds, signal } = call;
+    const read = readParams(this.declaration, params);
+    const log = this.#log(call);
     return new DriverStream({
       declaration: this.declaration,
       start: (packets) => {
-        const session: StreamSession<object> = { ...view, packets };
+        const view = { sid, tag, params: read, rawParams: params, resourceIds, log, packets };
+        const session: StreamSession<object> = withSignal(view, signal);
         // A generator without a return value gives undefined, whatever its type says.
         const stream = this.declaration.threeCalls ? undefined : this.#wrapper.stream?.(session);
         return (stream ?? this.#threeCalls(session)) as Results;
@@ -180,22 +194,13 @@ export class Driver {
     await nativePluginOf(this.#wrapper)?.detach();
   }
 
-  #view(call: DriverCall): Omit<StreamSession<object>, 'packets'> {
-    const { sid, tag, params, resourceIds, signal } = call;
+  #log({ sid, tag }: CallNames): CallLog {
     const write =
       (level: keyof CallLog) =>
       (message: string, fields: object = {}): void => {
         this.#port.log(level, message, { sid, tag, ...fields });
       };
-    return {
-      sid,
-      tag,
-      params: readParams(this.declaration, params),
-      rawParams: params,
-      resourceIds,
-      signal,
-      log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
-    };
+    return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
   }
 
   #inContext<T>(call: CallNames, work: () => T): T {

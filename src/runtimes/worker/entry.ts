@@ -2,8 +2,10 @@ import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
 import { tsImport } from 'tsx/esm/api';
+import { CallTable } from '../../core/call-table.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame } from '../../core/frame.js';
+import { LightSignal, type Signal } from '../../core/signal.js';
 import { Driver, type DriverCall } from '../../sdk/driver.js';
 import type { DriverStream } from '../../sdk/driver-stream.js';
 import { loadAddon } from '../native/addon.js';
@@ -24,7 +26,7 @@ import {
 class Thread {
   readonly #port: MessagePort;
   readonly #driver: Driver;
-  readonly #calls = new Map<number, AbortController>();
+  readonly #calls = new CallTable<LightSignal>();
   readonly #streams = new Map<number, OpenStream>();
   readonly #collector = new Collector(() => loadAddon().borrowedBytes());
 
@@ -55,8 +57,8 @@ class Thread {
       case 'once':
         return await this.#once(message.id, message.call, message.frames);
       case 'open': {
-        const abort = new AbortController();
-        const stream = this.#driver.open(callOf(message.call, abort.signal));
+        const abort = new LightSignal();
+        const stream = this.#driver.open(callOf(message.call, abort));
         this.#calls.set(message.id, abort);
         this.#streams.set(message.id, new OpenStream(stream));
         void this.#pump(message.id);
@@ -86,10 +88,10 @@ class Thread {
   }
 
   async #once(id: number, call: PostedCall, frames: readonly PostedFrame[]): Promise<readonly Frame[]> {
-    const abort = new AbortController();
+    const abort = new LightSignal();
     this.#calls.set(id, abort);
     try {
-      return await this.#driver.once(callOf(call, abort.signal), await this.#open(frames));
+      return await this.#driver.once(callOf(call, abort), await this.#open(frames));
     } finally {
       this.#calls.delete(id);
     }
@@ -163,7 +165,7 @@ class OpenStream {
   }
 }
 
-function callOf({ sid, tag, params, resourceIds, timeLeftMs }: PostedCall, signal: AbortSignal): DriverCall {
+function callOf({ sid, tag, params, resourceIds, timeLeftMs }: PostedCall, signal: Signal): DriverCall {
   return { sid, tag, params, resourceIds, signal, deadline: performance.now() + timeLeftMs };
 }
 

@@ -26,7 +26,7 @@ export function post(
   transferable: (data: Uint8Array) => boolean,
 ): Posting {
   const loans: number[] = [];
-  const transfer = new Set<ArrayBuffer>();
+  const transfer: ArrayBuffer[] = [];
   let copied = 0;
   const posted = frames.map((frame) => {
     const { key, type, status, desc, data } = frame;
@@ -37,16 +37,17 @@ export function post(
       return { key, type, status, desc, data: { loan } };
     }
     if (data.buffer instanceof ArrayBuffer && transferable(data)) {
-      transfer.add(data.buffer);
+      // Two frames may be the same buffer.
+      if (!transfer.includes(data.buffer)) transfer.push(data.buffer);
       return { key, type, status, desc, data: new Uint8Array(data.buffer) };
     }
     // Posting a view would clone everything around it.
     const copy = new Uint8Array(data);
     copied += copy.byteLength;
-    transfer.add(copy.buffer);
+    transfer.push(copy.buffer);
     return { key, type, status, desc, data: copy };
   });
-  return { frames: posted, transfer: [...transfer], copied, loans };
+  return { frames: posted, transfer, copied, loans };
 }
 
 export function isWhole(data: Uint8Array): boolean {

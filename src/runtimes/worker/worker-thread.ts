@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
+import { CallTable } from '../../core/call-table.js';
 import { AigesError } from '../../core/errors.js';
 import { loadAddon } from '../native/addon.js';
 import { loansIn, readError } from './posting.js';
@@ -44,7 +45,7 @@ export class WorkerThread {
   readonly exited: Promise<void>;
   readonly info: Promise<ThreadInfo>;
   readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new CallTable<Pending>();
   readonly #streams = new Map<number, ResultSink>();
   readonly #onEnd: (reason: AigesError) => void;
   #lastId = 0;

@@ -137,24 +137,25 @@ export class Outbox {
   /** @returns where the next command goes, once there is room for it and for so many bytes */
   #reserve(bytes: number): number {
     if (this.#used + bytes > this.#bytes.length || (this.#count + 1) * commandStride > this.#commands.length) {
-      this.#flush();
+      this.flush();
       if (bytes > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(2 * bytes);
     }
     if (!this.#scheduled) {
       this.#scheduled = true;
-      // Runs when the promises that are settled by now have run: everything that a batch of requests or of finished
-      // plugin calls leads to goes out with one wake-up of the wire's thread.
-      process.nextTick(this.#onTick);
+      // Everything that one turn of the event loop leads to goes out with one wake-up of the wire's thread: a batch of
+      // requests or of finished plugin calls, but also the answers of a worker, which come one by one.
+      setImmediate(this.#onTurnEnd);
     }
     return this.#count * commandStride;
   }
 
-  readonly #onTick = (): void => {
+  readonly #onTurnEnd = (): void => {
     this.#scheduled = false;
-    this.#flush();
+    this.flush();
   };
 
-  #flush(): void {
+  /** Hands over what there is, for who cannot wait until the turn is over. */
+  flush(): void {
     if (this.#count === 0) return;
     const chunks = this.#chunks.length === 0 ? null : this.#chunks;
     this.#submit(this.#commands, this.#count, this.#bytes, chunks);

@@ -94,10 +94,13 @@ class Wire implements GrpcServer, Surroundings {
   }
 
   async drain(cut: AbortSignal): Promise<void> {
+    // Answers that this turn has brought come before the end.
+    this.outbox.flush();
     if (this.#server !== null && this.#stopped === null && !cut.aborted) {
       this.#addon.wireDrain(this.#server);
       await Promise.race([this.#drained, aborted(cut)]);
     }
+    this.outbox.flush();
     this.#stopped ??= this.#server === null ? Promise.resolve() : this.#addon.wireStop(this.#server);
     await this.#stopped;
   }

@@ -62,4 +62,27 @@ describe('toAbortSignal', () => {
     const { signal } = new AbortController();
     expect(toAbortSignal(signal)).toBe(signal);
   });
+
+  it('should tell those that follow it, and none that has left', () => {
+    const signal = new LightSignal();
+    const told: string[] = [];
+    const first = signal.follow(() => told.push('first'));
+    signal.follow(() => told.push('second'));
+    signal.unfollow(first);
+    // It takes the place of the first.
+    signal.follow(() => told.push('third'));
+    signal.abort('why');
+    expect(told.sort()).toEqual(['second', 'third']);
+  });
+
+  it('should let several listen, and leave in any order', () => {
+    const signal = new LightSignal();
+    const told: string[] = [];
+    const listeners = ['a', 'b', 'c'].map((name) => () => void told.push(name));
+    for (const listener of listeners) signal.addEventListener('abort', listener);
+    signal.removeEventListener('abort', listeners[0] ?? (() => undefined));
+    signal.addEventListener('abort', listeners[2] ?? (() => undefined));
+    signal.abort('why');
+    expect(told).toEqual(['b', 'c']);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import type { Addon, EngineRef, Opened, StreamRef } from '../../../../src/runtimes/native/addon.js';
 import { loadAddon } from '../../../../src/runtimes/native/addon.js';
@@ -25,10 +25,15 @@ const untyped = addon as unknown as Untyped;
 afterEach(expectNothingAlive);
 
 describe('loadAddon', () => {
-  it('should say how to build an addon that is missing', () => {
+  it('should say how to build an addon that is missing', async () => {
+    // It is loaded once, and this file has done so.
+    vi.resetModules();
+    const fresh = await import('../../../../src/runtimes/native/addon.js');
     process.env['AIGES_ADDON'] = '/nowhere/aiges.node';
     try {
-      expect(loadAddon).toThrow(/^cannot load the native addon \/nowhere\/aiges\.node: .*; run npm run build:native$/);
+      expect(fresh.loadAddon).toThrow(
+        /^cannot load the native addon \/nowhere\/aiges\.node: .*; run npm run build:native$/,
+      );
     } finally {
       delete process.env['AIGES_ADDON'];
     }
