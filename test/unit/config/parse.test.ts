@@ -148,10 +148,6 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['fc = 3', 'aiges.toml: fc: expected a table, [fc], but found an integer'],
     ['[[fc]]\nmax = 1', 'aiges.toml: fc: expected a table, [fc], but found an array'],
     ['port = 5090', 'aiges.toml: port: stands outside of any table; move it below [svcName]'],
-    [
-      '[services.a]\npath = "x"',
-      'aiges.toml: [services]: several services in one process come with a later version; run one process per service',
-    ],
     ['[digits]\nhost = ""', 'aiges.toml: [svcName]: no such table; did you mean -s digits?'],
     ['[svcname]', 'aiges.toml: [svcName]: no such table; did you mean -s svcname?'],
     ['[a]\nport = 1\n[b]\nport = 2', 'aiges.toml: [svcName]: no such table; did you mean -s a or -s b?'],
@@ -349,6 +345,7 @@ describe('defaults', () => {
       services: [
         {
           name: 'svcName',
+          table: 'plugin',
           route: '/v1/private/svcName',
           version: 'v1',
           plugin: {
