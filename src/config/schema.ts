@@ -566,6 +566,10 @@ export const serviceKeys = {
   headerPass: schema.aiges.keys.headerPass,
 } as const;
 
+/** For the reference and the default file. */
+export const servicesText =
+  'More services in the same process, each with its own plugin, name, route and limits. NAME is made of letters, digits, "_" and "-".';
+
 /** Those that say what a service is: without them it has the default. For the rest it has what their own table says. */
 export const ownServiceKeys: readonly Key[] = [...Object.values(schema.plugin.keys), schema.aiges.keys.usrCfg];
 
