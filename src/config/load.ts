@@ -18,13 +18,15 @@ export interface LoadOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** `table.key=value` */
   readonly overrides?: readonly string[];
+  /** Path of the plugin of the service that is asked for, over everything else. */
+  readonly plugin?: string;
 }
 
 /**
  * Reads the config and everything that belongs to it.
  * @throws ConfigError naming every fault and how to mend it
  */
-export function loadConfig({ path, section, env, overrides }: LoadOptions): LoadedConfig {
+export function loadConfig({ path, section, env, overrides, plugin }: LoadOptions): LoadedConfig {
   const foreign: string[] = [];
   const read = (each: string): string | null => readText(each, foreign);
   const text = read(path ?? defaultPath);
@@ -36,6 +38,7 @@ export function loadConfig({ path, section, env, overrides }: LoadOptions): Load
     section,
     env,
     overrides,
+    plugin,
     readFile: read,
     hasFile: existsSync,
     cores: availableParallelism(),

@@ -17,7 +17,7 @@ import type { Settings } from './settings.js';
  * @throws ConfigError naming every fault
  */
 export function parseConfig(text: string, surroundings: Surroundings): LoadedConfig {
-  const { source, env = {}, overrides = [] } = surroundings;
+  const { source, env = {}, overrides = [], plugin } = surroundings;
   const report = new Report();
   const document = readDocument(source, text);
   const names = unfoldServices(document, report);
@@ -26,12 +26,13 @@ export function parseConfig(text: string, surroundings: Surroundings): LoadedCon
   const wrapper = document.entries.get(schema.wrapper.name);
   if (wrapper !== undefined) document.entries.set(schema.wrapper.name, flatten(wrapper, report));
   applyEnvironment(document.entries, tables, env, report);
-  applyOverrides(document.entries, tables, overrides, report);
+  const own = service === null ? schema.plugin.name : serviceTable(service);
+  const all = plugin === undefined ? overrides : [...overrides, `${own}.path=${plugin}`];
+  applyOverrides(document.entries, tables, all, report);
   const { settings, services } = checkDocument(document, tables, names, report);
   const config = build({ document, settings, section, surroundings, report }, services);
   report.conclude();
-  const asked =
-    service === null ? null : (config.services.find(({ table }) => table === serviceTable(service)) ?? null);
+  const asked = service === null ? null : (config.services.find(({ table }) => table === own) ?? null);
   return Object.freeze({ config, asked, warnings: Object.freeze(report.warnings) });
 }
 

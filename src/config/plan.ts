@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly env?: Environment | undefined;
   /** `table.key=value`; these win over the environment, which wins over the file. */
   readonly overrides?: readonly string[] | undefined;
+  /** Path of the plugin of the service that is asked for, over everything else. */
+  readonly plugin?: string | undefined;
   /** Text of a file, or `null` when there is none. Throws a ConfigError for one that cannot be read. */
   readFile(path: string): string | null;
   hasFile(path: string): boolean;
