@@ -103,7 +103,8 @@ other tables:
 
 ${renderRows(['Key', 'The same as', 'Default'], rows)}
 
-Each service has its places for itself: one without \`max\` has as many as \`[fc].max\` says beside those of the others.
+Each service has its places for itself: one without \`max\` has as many as \`[fc].max\` says beside those of the others,
+and \`[limits].queue\` and \`resources\` count for each.
 Everything else is common to all services. \`[${serviceWrapperTable('NAME')}]\` is for the service what \`[wrapper]\` is for
 \`[plugin]\`: every key is passed to its wrapperInit as text.
 
@@ -113,7 +114,8 @@ Everything else is common to all services. \`[${serviceWrapperTable('NAME')}]\` 
 - **The default service** gets the gRPC calls that name none of them ([xsf.md](xsf.md)): the main one, else the
   first of the file.
 - Two services with the same public name or route are refused. So are two with the same engine and
-  different config, because an engine runs once in a process; with the same config they share it.
+  different config, because an engine runs once in a process; with the same config they share it. Only one of those that
+  share may take resources.
 - \`AIGES__SERVICES__NAME__KEY\`, \`AIGES__SERVICES__NAME__WRAPPER__KEY\` and \`--set services.NAME.key=value\` change
   services that the file has. They add none.
 - They start in the order of the file, the main one first. If one does not start, those that have are ended, and so is the

@@ -92,7 +92,7 @@ interface Built {
 /** Two services that clients could not tell apart, or that want one engine in two ways. */
 function refuseTwins(a: Built, b: Built): void {
   const { report, settings } = b.plan;
-  const { service, route, path } = schema.plugin.keys;
+  const { service, route, path, resources } = schema.plugin.keys;
   const [first, second] = [`[${a.plan.table}]`, `[${b.plan.table}]`];
   if (a.config.name === b.config.name) {
     const name = quoteName(a.config.name);
@@ -103,14 +103,22 @@ function refuseTwins(a: Built, b: Built): void {
       `${first} and ${second} both have the HTTP route ${a.config.route}; choose another`,
     );
   }
+  if (a.config.plugin.kind !== 'native' || b.config.plugin.kind !== 'native') return;
+  if (normalize(a.config.plugin.path) !== normalize(b.config.plugin.path)) return;
   const different = differentKeys(a.config.pluginConfig, b.config.pluginConfig);
-  if (different.length > 0 && a.config.plugin.kind === 'native' && b.config.plugin.kind === 'native') {
-    if (normalize(a.config.plugin.path) !== normalize(b.config.plugin.path)) return;
+  if (different.length > 0) {
     report.fault(
       settings.where(path),
       `${first} and ${second} have the same engine, which runs once in a process, with different config ` +
         `(${different.map(quoteName).join(', ')}); give both the same in [${a.plan.wrapper}] and [${b.plan.wrapper}], ` +
         'or serve a copy of the library',
+    );
+  }
+  if (a.config.resources && b.config.resources) {
+    report.fault(
+      settings.where(resources),
+      `${first} and ${second} have the same engine, where ids of their resources would meet; let one of them take ` +
+        'resources, or serve a copy of the library',
     );
   }
 }

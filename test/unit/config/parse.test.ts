@@ -592,7 +592,7 @@ describe('any text is a Config or a ConfigError', () => {
     fc.string({ unit: 'binary' }),
     fc.constantFrom('__proto__', 'constructor', 'able'),
   );
-  const tableNames = [...nameTables('svcName').keys(), 'services'];
+  const tableNames = [...nameTables('svcName', ['a']).keys(), 'services'];
   const keyNames = [...nameTables('svcName').values()].flatMap(({ keys }) => Object.keys(keys));
   const scalar = fc.oneof(
     word,
@@ -614,11 +614,14 @@ describe('any text is a Config or a ConfigError', () => {
     fc.oneof({ weight: 8, arbitrary: fc.dictionary(name(keyNames), value, { maxKeys: 6 }) }, value),
     { maxKeys: 6 },
   );
+  const services = fc.dictionary(name(['a', 'b']), fc.dictionary(name([...keyNames, 'wrapper']), value), {
+    maxKeys: 3,
+  });
 
   test('documents made of known and unknown names', () => {
     fc.assert(
-      fc.property(document, (made) => {
-        survive(stringify(made));
+      fc.property(document, fc.option(services), (made, several) => {
+        survive(stringify(several === null ? made : { ...made, services: several }));
       }),
       runs,
     );
@@ -644,7 +647,7 @@ describe('any text is a Config or a ConfigError', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(path, word)), (assignments) => {
         survive(
-          '',
+          '[services.a]',
           assignments.map(([[table, key], text]) => `${table}.${key}=${text}`),
           Object.fromEntries(assignments.map(([[table, key], text]) => [`AIGES__${table}__${key}`, text])),
         );

@@ -81,6 +81,11 @@ describe('[services.NAME] is refused with the key, the fault and the fix:', () =
       'services.b.path: [plugin] and [services.b] have the same engine, which runs once in a process, with different ' +
         'config (lic); give both the same in [wrapper] and [services.b.wrapper], or serve a copy of the library',
     ],
+    [
+      '[services.a]\npath = "./x.so"\nresources = true\n[services.b]\npath = "x.so"\nresources = true',
+      'services.b.resources: [services.a] and [services.b] have the same engine, where ids of their resources would ' +
+        'meet; let one of them take resources, or serve a copy of the library',
+    ],
   ])('%j', (text, message) => {
     expect(fail(text)).toEqual([`aiges.toml: ${message}`]);
   });
@@ -260,6 +265,13 @@ describe('asking for one', () => {
     const { asked, config } = parse(`[digits]\nport = 7\n${both}`, { section: 'echo' });
     expect(asked).toBe(config.services[1]);
     expect(config).toMatchObject({ grpc: { port: 7 }, services: [{ name: 'digits' }, { name: 'echo' }] });
+  });
+
+  test('for one with another plugin changes that one', () => {
+    const paths = (section?: string): string[] =>
+      parse(both, { section, plugin: 'x.ts' }).config.services.map(({ plugin }) => plugin.path);
+    expect(paths('echo')).toEqual(['./libwrapper.so', 'x.ts']);
+    expect(paths()).toEqual(['x.ts', './echo.ts']);
   });
 
   test('of the service section gives none', () => {
