@@ -232,7 +232,8 @@ export function createHost(config: Config, options: HostOptions): Host {
       return await service.start(pluginConfig);
     } catch (cause) {
       if (served.length === 1) throw cause;
-      const { message, detail } = AigesError.from(cause);
+      const message = cause instanceof Error ? cause.message : String(cause);
+      const detail = cause instanceof AigesError ? cause.detail : null;
       throw new AigesError('initFailed', {
         message: `[${table}]: ${message}`,
         cause,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { LoadedConfig, NodePluginConfig, ServiceConfig } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
+import { schema, serviceTable } from '../config/schema.js';
 import { collect } from './option-values.js';
 import { UsageError } from './usage-error.js';
 
@@ -52,16 +53,20 @@ export function readConfig({ config, service, set }: ConfigOptions, plugin?: str
  */
 export function chooseService({ asked, config: { services } }: LoadedConfig): ServiceConfig {
   const [first, ...more] = services;
-  const service = asked ?? services.find(({ table }) => table === 'plugin') ?? (more.length === 0 ? first : undefined);
+  const service = asked ?? services.find(isMain) ?? (more.length === 0 ? first : undefined);
   if (service === undefined)
     throw new UsageError(`there are several services; choose one with ${listChoices(services)}`);
   return service;
 }
 
+function isMain({ table }: ServiceConfig): boolean {
+  return table === schema.plugin.name;
+}
+
 function listChoices(services: readonly ServiceConfig[]): string {
   return services
-    .filter(({ table }) => table !== 'plugin')
-    .map(({ table }) => `--service ${table.slice('services.'.length)}`)
+    .filter((each) => !isMain(each))
+    .map(({ table }) => `--service ${table.slice(serviceTable('').length)}`)
     .join(' or ');
 }
 
@@ -83,7 +88,8 @@ export function readWrapperConfig(module: string | undefined, options: ConfigOpt
   let loaded = readConfig(options, module);
   let service = chooseService(loaded);
   // Nobody has named a plugin, and the engine that is served then is not there.
-  if (service.plugin.kind === 'native' && !existsSync(service.plugin.path) && existsSync(usualWrapper)) {
+  const missing = isMain(service) && service.plugin.kind === 'native' && !existsSync(service.plugin.path);
+  if (missing && existsSync(usualWrapper)) {
     loaded = readConfig(options, usualWrapper);
     service = chooseService(loaded);
   }

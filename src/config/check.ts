@@ -11,7 +11,7 @@ type Tables = ReadonlyMap<string, Table>;
 
 export interface Checked {
   readonly settings: Settings;
-  /** Of each service in `[services]`, by the name of its table. */
+  /** Of each service in `[services]`, by name. */
   readonly services: ReadonlyMap<string, Settings>;
 }
 
@@ -26,8 +26,9 @@ export function checkDocument(
   report: Report,
 ): Checked {
   const settings = new Settings();
-  const services = new Map(serviceNames.map((name) => [serviceTable(name), new Settings(settings, ownServiceKeys)]));
-  const settingsOf = (table: string): Settings => services.get(table) ?? settings;
+  const services = new Map(serviceNames.map((name) => [name, new Settings(settings, ownServiceKeys)]));
+  const byTable = new Map([...services].map(([name, own]) => [serviceTable(name), own]));
+  const settingsOf = (table: string): Settings => byTable.get(table) ?? settings;
   for (const [name, table] of tables) {
     for (const [key, spec] of Object.entries(table.keys)) {
       settingsOf(name).locate(spec, `${source}: ${joinNames(name, key)}`);
@@ -70,7 +71,7 @@ function checkKeys(section: Section, tables: Tables, settings: Settings, report:
       const value = spec.kind.read(entry);
       if (value instanceof Refusal && spec.tolerant === true) {
         if (isInert(spec, entry.value)) continue;
-        report.warn(entry.where, `${value.reason}; the default is used, ${spec.kind.show(spec.default)}`);
+        report.warn(entry.where, `${value.reason}; the default is used, ${spec.kind.show(settings.get(spec))}`);
       } else if (value instanceof Refusal) report.fault(entry.where, value.reason);
       else settings.set(spec, value, entry.where);
     } else if (!quiet && !isInert(spec, entry.value)) {

@@ -46,16 +46,16 @@ export function unfoldServices({ source, entries }: Document, report: Report): r
 /**
  * Builds every service, the default one first: that of `[plugin]`, unless there are others and nothing says that there
  * is one.
- * @param services settings of those in `[services]`, by the name of their table
+ * @param services settings of those in `[services]`, by name
  */
 export function buildServices(plan: Plan, services: ReadonlyMap<string, Settings>): readonly ServiceConfig[] {
   const main: ServicePlan = { ...plan, name: plan.section, table: schema.plugin.name, wrapper: schema.wrapper.name };
-  const others = [...services].map(([table, settings]): ServicePlan => ({
+  const others = [...services].map(([name, settings]): ServicePlan => ({
     ...plan,
     settings,
-    name: table.slice(serviceTable('').length),
-    table,
-    wrapper: `${table}.${schema.wrapper.name}`,
+    name,
+    table: serviceTable(name),
+    wrapper: serviceWrapperTable(name),
   }));
   checkMode(plan);
   const hasMain =
