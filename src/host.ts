@@ -64,7 +64,7 @@ export interface HostOptions {
   /** Makes the runtime of a service; tests put a fake here. */
   readonly loadRuntime?: (service: ServiceConfig) => PluginRuntime;
   /** Gets what makes the runtime of a service, as often as it is called, and gives the one that the service uses. */
-  readonly wrapRuntime?: (make: () => PluginRuntime) => PluginRuntime;
+  readonly wrapRuntime?: (make: () => PluginRuntime, service: ServiceConfig) => PluginRuntime;
 }
 
 /** How long an answer that says "shutting down" may take to reach its client before connections are cut. */
@@ -100,10 +100,10 @@ export function createHost(config: Config, options: HostOptions): Host {
         },
         onMeter: (tag, key, count, sid) => {
           metrics?.meter(name, key, count);
-          log.info({ tag, sid: sid ?? undefined, key, count }, 'meter');
+          log.info({ service: name, tag, sid: sid ?? undefined, key, count }, 'meter');
         },
         onTrace: (tag, key, value, sid) => {
-          log.info({ tag, sid: sid ?? undefined, key, value }, 'trace');
+          log.info({ service: name, tag, sid: sid ?? undefined, key, value }, 'trace');
         },
       }));
   const data = openData(config);
@@ -112,7 +112,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     config: serviceConfig,
     service: new Service({
       name: serviceConfig.name,
-      runtime: wrapRuntime(() => load(serviceConfig)),
+      runtime: wrapRuntime(() => load(serviceConfig), serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
       prepare: (frames, signal) => (frames.some(isRemote) ? data.resolve(frames, toAbortSignal(signal)) : frames),
       resources: serviceConfig.resources ? config.limits.resources : null,
@@ -145,9 +145,11 @@ export function createHost(config: Config, options: HostOptions): Host {
   });
   const { rateLimit } = config.grpc;
   serveXsf(grpc, {
-    service: first.service,
-    headerPass: first.config.headerPass,
-    ttlMs: first.config.streams.ttlMs,
+    services: served.map(({ service, config: { headerPass, streams } }) => ({
+      service,
+      headerPass,
+      ttlMs: streams.ttlMs,
+    })),
     rollMs: first.config.streams.rollMs,
     resourceTimeoutMs: config.limits.onceTimeoutMs,
     resizable: config.limits.resize,
@@ -157,7 +159,9 @@ export function createHost(config: Config, options: HostOptions): Host {
     host: config.grpc.host,
     shutdown: shutdown.signal,
     ...(metrics === null ? {} : { onCall: () => metrics.call() }),
-    onError,
+    onError: (error, { service, ...context }) => {
+      onError(error, { service: service ?? undefined, ...context });
+    },
   });
   serveToolbox(grpc, {
     ready: () => ready,
@@ -185,7 +189,10 @@ export function createHost(config: Config, options: HostOptions): Host {
       onceTimeoutMs: config.limits.onceTimeoutMs,
       ready: () => ready,
       shutdown: shutdown.signal,
-      onError,
+      onError: (error, context) => {
+        const service = config.services.find(({ route }) => route === context.route)?.name;
+        onError(error, { service, ...context });
+      },
     });
     await http.listen({ host: config.http.host, port: config.http.port });
     const bound = http.server.address();
@@ -219,19 +226,37 @@ export function createHost(config: Config, options: HostOptions): Host {
     }
   };
 
+  /** Starts a plugin; when there are several, a failure says whose it is. */
+  const starting = async (service: Service, { pluginConfig, table }: ServiceConfig): Promise<PluginInfo> => {
+    try {
+      return await service.start(pluginConfig);
+    } catch (cause) {
+      if (served.length === 1) throw cause;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      const detail = cause instanceof AigesError ? cause.detail : null;
+      throw new AigesError('initFailed', {
+        message: `[${table}]: ${message}`,
+        cause,
+        ...(detail === null ? {} : { detail }),
+      });
+    }
+  };
+
   return {
     async start() {
       const plugins: StartedService[] = [];
+      const begun: Service[] = [];
       try {
         if (config.numaNode !== null) bindToNode(config.numaNode);
         await posting?.delivery.start();
         for (const { service, config: serviceConfig } of served) {
-          const plugin = await service.start(serviceConfig.pluginConfig);
+          begun.push(service);
+          const plugin = await starting(service, serviceConfig);
           for (const warning of plugin.warnings) log.warn({ service: service.name }, warning);
           if (serviceConfig.resources && !plugin.capabilities.resources) {
             log.warn(
               { service: service.name },
-              '[plugin].resources is true, but the plugin takes none (wrapperLoadRes, wrapperUnloadRes): loading does nothing; remove the key',
+              `[${serviceConfig.table}].resources is true, but the plugin takes none (wrapperLoadRes, wrapperUnloadRes): loading does nothing; remove the key`,
             );
           }
           const { name, version, route } = serviceConfig;
@@ -248,7 +273,7 @@ export function createHost(config: Config, options: HostOptions): Host {
         await Promise.all(served.map(({ service }) => service.drain()));
         data.close();
         await posting?.close();
-        for (const { service } of served) await end(service);
+        for (const service of begun) await end(service);
         throw error;
       }
     },
@@ -277,10 +302,11 @@ export function createHost(config: Config, options: HostOptions): Host {
       const stuck = served.reduce((sum, { service }) => sum + service.inside, 0);
       data.close();
       await within(lastWordsMs, inputs.settled());
-      if (stuck > 0) return { stuck, ended: false };
-      const ends = Promise.all(served.map(({ service }) => end(service)));
+      // A plugin that has not returned is left alone; the others end as they should.
+      const over = served.filter(({ service }) => service.inside === 0);
+      const ends = Promise.all(over.map(({ service }) => end(service)));
       const ended = (await within(finiMs, ends)) && (await ends).every((each) => each);
-      return { stuck, ended };
+      return { stuck, ended: ended && stuck === 0 };
     },
   };
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { LoadedConfig, NodePluginConfig, ServiceConfig } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
+import { schema, serviceTable } from '../config/schema.js';
 import { collect } from './option-values.js';
 import { UsageError } from './usage-error.js';
 
@@ -12,21 +13,61 @@ export interface ConfigOptions {
   readonly set: readonly string[];
 }
 
+/** Options of a command that takes the configuration as a whole. */
 export function addConfigOptions(command: Command): Command {
+  return addOptions(command, 'name of the service section (default: svcName)');
+}
+
+/** Options of a command that is about one service. */
+export function addServiceOptions(command: Command): Command {
+  return addOptions(
+    command,
+    'the service: NAME of [services.NAME], or the service section (default: the service section, svcName)',
+  );
+}
+
+function addOptions(command: Command, service: string): Command {
   return command
     .option('-c, --config <file>', 'configuration file (default: ./aiges.toml if there is one)')
-    .option('-s, --service <section>', 'name of the service section (default: svcName)')
+    .option('-s, --service <section>', service)
     .option('--set <section.key=value>', 'override a key of the configuration; may be repeated', collect, []);
 }
 
-/** @throws ConfigError */
-export function readConfig({ config, service, set }: ConfigOptions): LoadedConfig {
+/**
+ * @param plugin path of the plugin of the service that the command is about, whatever the configuration says
+ * @throws ConfigError
+ */
+export function readConfig({ config, service, set }: ConfigOptions, plugin?: string): LoadedConfig {
   return loadConfig({
     path: config ?? null,
     ...(service === undefined ? {} : { section: service }),
+    ...(plugin === undefined ? {} : { plugin }),
     env: process.env,
     overrides: set,
   });
+}
+
+/**
+ * The service that a command is about: the one that was asked for, else the main one, else the only one.
+ * @throws UsageError when there are several, and nothing says which
+ */
+export function chooseService({ asked, config: { services } }: LoadedConfig): ServiceConfig {
+  const [first, ...more] = services;
+  const service = asked ?? services.find(isMain) ?? (more.length === 0 ? first : undefined);
+  if (service === undefined)
+    throw new UsageError(`there are several services; choose one with ${listChoices(services)}`);
+  return service;
+}
+
+function isMain({ table }: ServiceConfig): boolean {
+  return table === schema.plugin.name;
+}
+
+function listChoices(services: readonly ServiceConfig[]): string {
+  return services
+    .filter((each) => !isMain(each))
+    .map(({ table }) => `--service ${table.slice(serviceTable('').length)}`)
+    .join(' or ');
 }
 
 export interface WrapperConfig {
@@ -44,29 +85,26 @@ const usualWrapper = './wrapper.ts';
  * @throws ConfigError
  */
 export function readWrapperConfig(module: string | undefined, options: ConfigOptions): WrapperConfig {
-  const withPath = (path: string): LoadedConfig =>
-    readConfig({ ...options, set: [...options.set, `plugin.path=${path}`] });
-  let loaded = module === undefined ? readConfig(options) : withPath(module);
-  let service = onlyService(loaded);
+  let loaded = readConfig(options, module);
+  let service = chooseService(loaded);
   // Nobody has named a plugin, and the engine that is served then is not there.
-  if (service.plugin.kind === 'native' && !existsSync(service.plugin.path) && existsSync(usualWrapper)) {
-    loaded = withPath(usualWrapper);
-    service = onlyService(loaded);
+  const missing = isMain(service) && service.plugin.kind === 'native' && !existsSync(service.plugin.path);
+  if (missing && existsSync(usualWrapper)) {
+    loaded = readConfig(options, usualWrapper);
+    service = chooseService(loaded);
   }
-  const { plugin } = service;
+  const { plugin, table } = service;
   if (plugin.kind !== 'node') {
+    const others = listChoices(
+      loaded.config.services.filter((each) => each !== service && each.plugin.kind === 'node'),
+    );
+    const way = others === '' ? '' : `, or choose another service with ${others}`;
     throw new UsageError(
-      `${plugin.path} is no wrapper; name the module that exports one (wrapper.ts), or set [plugin].path`,
+      `${plugin.path} is no wrapper; name the module that exports one (wrapper.ts), or set [${table}].path${way}`,
     );
   }
   if (!existsSync(plugin.path)) {
     throw new UsageError(`${plugin.path}: no such file; name the module that exports the wrapper`);
   }
   return { loaded, service, plugin };
-}
-
-function onlyService({ config }: LoadedConfig): ServiceConfig {
-  const [service] = config.services;
-  if (service === undefined) throw new UsageError('the configuration names no service');
-  return service;
 }

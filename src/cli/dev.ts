@@ -1,37 +1,41 @@
 import type { Command } from 'commander';
 import { AigesError } from '../core/errors.js';
 import { ReloadingRuntime } from '../runtimes/load.js';
-import { addConfigOptions, type ConfigOptions, readWrapperConfig } from './config-options.js';
+import { addServiceOptions, type ConfigOptions, readWrapperConfig } from './config-options.js';
 import { withoutOurFrames } from './plugin-output.js';
 import { watchSources } from './dev/watch.js';
 import { serve } from './serve.js';
 
 export function addDev(program: Command): void {
-  addConfigOptions(program.command('dev'))
+  addServiceOptions(program.command('dev'))
     .description('serve a wrapper, and load it anew whenever its sources change')
     .argument('[wrapper]', "module that exports the wrapper (default: the configuration's, else ./wrapper.ts)")
     .addHelpText(
       'after',
       "\nWatches the TypeScript, JavaScript and JSON files in the wrapper's folder and below, node_modules, dist and\n" +
         'hidden folders excepted. Calls that are running end on the code that they began on. When the new code does not\n' +
-        'load, the old one goes on. The configuration is read once.\n' +
+        'load, the old one goes on. The configuration is read once. With several services all are served, and this is\n' +
+        'about one of them.\n' +
         '\nExample:\n  aiges-ts dev wrapper.ts --set http.listen=127.0.0.1:8080\n',
     )
     .action(dev);
 }
 
 async function dev(module: string | undefined, options: ConfigOptions): Promise<void> {
-  const { loaded, plugin } = readWrapperConfig(module, options);
+  const { loaded, plugin, service } = readWrapperConfig(module, options);
   let runtime: ReloadingRuntime | null = null;
   await serve(
     () => loaded,
-    (make) =>
-      (runtime = new ReloadingRuntime({
+    (make, each) => {
+      if (each !== service) return make();
+      runtime = new ReloadingRuntime({
         make,
         onRetired: (failure) => {
           if (failure !== null) say(`the old code ended: ${failure.message}`);
         },
-      })),
+      });
+      return runtime;
+    },
   );
   const reload = async (files: readonly string[]): Promise<void> => {
     const since = performance.now();

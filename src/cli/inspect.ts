@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { addServiceOptions, chooseService, type ConfigOptions, readConfig } from './config-options.js';
 import { ElfError, type ElfHeader, type ElfLibrary, readElfHeader, readElfLibrary } from './inspect/elf.js';
 import { type EntryPoints, readEntryPoints } from './inspect/entry-points.js';
 import { type Loaded, loadInChild } from './inspect/load.js';
 import { parseMs } from './option-values.js';
+import { UsageError } from './usage-error.js';
 
-interface InspectOptions {
+interface InspectOptions extends ConfigOptions {
   readonly timeout: number;
   readonly json?: true;
 }
@@ -23,10 +25,9 @@ interface Inspection {
 }
 
 export function addInspect(program: Command): void {
-  program
-    .command('inspect')
+  addServiceOptions(program.command('inspect'))
     .description('say what a C engine offers and what the loader would do with it')
-    .argument('<library>', 'the shared library, such as libwrapper.so')
+    .argument('[library]', "the shared library, such as libwrapper.so (default: the configuration's)")
     .option('-t, --timeout <ms>', 'how long loading may take', parseMs, 10_000)
     .option('--json', 'print one JSON document instead of lines')
     .addHelpText(
@@ -36,11 +37,21 @@ export function addInspect(program: Command): void {
         'take the engine, 1 when it would not.\n' +
         '\nExample:\n  aiges-ts inspect ./libwrapper.so\n',
     )
-    .action(async (path: string, options: InspectOptions) => {
-      const inspection = await inspect(path, options.timeout);
+    .action(async (path: string | undefined, options: InspectOptions) => {
+      const inspection = await inspect(path ?? configuredEngine(options), options.timeout);
       process.stdout.write(options.json === true ? `${JSON.stringify(inspection, null, 2)}\n` : show(inspection));
       process.exitCode = inspection.fault === null ? 0 : 1;
     });
+}
+
+/** @throws UsageError when the configuration has none */
+function configuredEngine(options: ConfigOptions): string {
+  const loaded = readConfig(options);
+  for (const warning of loaded.warnings) process.stderr.write(`aiges-ts: warning: ${warning}\n`);
+  const { plugin } = chooseService(loaded);
+  if (plugin.kind !== 'native') throw new UsageError(`${plugin.path} is a wrapper, no engine; name the library`);
+  if (!existsSync(plugin.path)) throw new UsageError(`${plugin.path}: no such file; name the library`);
+  return plugin.path;
 }
 
 const ownMachine = { x64: 'x86-64', arm64: 'arm64' }[process.arch as string] ?? process.arch;

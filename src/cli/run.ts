@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadRuntime, type PluginLog } from '../runtimes/load.js';
 import { parseParam } from './client/request.js';
-import { addConfigOptions, type ConfigOptions, readWrapperConfig } from './config-options.js';
+import { addServiceOptions, type ConfigOptions, readWrapperConfig } from './config-options.js';
 import { collect, parseBytes, parseMs } from './option-values.js';
 import { createJsonReport, createTextReport } from './run/report.js';
 import { readSamples } from './run/sample.js';
@@ -16,7 +16,7 @@ interface RunOptions extends ConfigOptions {
 }
 
 export function addRun(program: Command): void {
-  addConfigOptions(program.command('run'))
+  addServiceOptions(program.command('run'))
     .description('take a wrapper through init, a call or stream with its sample data, and fini, and check the answer')
     .argument('[wrapper]', "module that exports the wrapper (default: the configuration's, else ./wrapper.ts)")
     .option('--sample <dir>', 'folder with a file per input (img.png for the input img), before declared samples')

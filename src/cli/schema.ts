@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { describeWrapper } from '../runtimes/load.js';
 import { legacySchema } from '../schema/legacy.js';
 import { openApiDocument } from '../schema/openapi.js';
-import { addConfigOptions, type ConfigOptions, readWrapperConfig } from './config-options.js';
+import { addServiceOptions, type ConfigOptions, readWrapperConfig } from './config-options.js';
 import { writeLine } from './plugin-output.js';
 
 interface SchemaOptions extends ConfigOptions {
@@ -12,7 +12,7 @@ interface SchemaOptions extends ConfigOptions {
 }
 
 export function addSchema(program: Command): void {
-  addConfigOptions(program.command('schema'))
+  addServiceOptions(program.command('schema'))
     .description('print what clients of a wrapper can send and get, as an OpenAPI 3.1 document')
     .argument('[wrapper]', "module that exports the wrapper (default: the configuration's, else ./wrapper.ts)")
     .option('--legacy', 'print the schema document of the Python SDK instead')

@@ -6,21 +6,31 @@ import { createHost, type Drained, type Host, type HostOptions, type Started } f
 import { openLog } from '../observability/logger.js';
 import { addConfigOptions, type ConfigOptions, readConfig } from './config-options.js';
 import { createRecording } from './recording.js';
+import { UsageError } from './usage-error.js';
 import { version } from './version.js';
 
 export function addServe(program: Command): void {
   addConfigOptions(program.command('serve'))
-    .description('load the plugin of a configuration and serve it until SIGTERM or SIGINT')
+    .description('load the plugins of a configuration and serve them until SIGTERM or SIGINT')
     .addHelpText('after', '\nExample:\n  aiges-ts serve -c aiges.toml --set http.listen=127.0.0.1:8080\n')
     .action(async (options: ConfigOptions) => {
-      await serve(() => readConfig(options));
+      await serve(() => {
+        const loaded = readConfig(options);
+        if (loaded.asked !== null) {
+          const { table } = loaded.asked;
+          throw new UsageError(
+            `[${table}] is served with the others; -s chooses the table with host and port (default: svcName)`,
+          );
+        }
+        return loaded;
+      });
     });
 }
 
 /**
  * Serves until a signal ends the process. Resolves when everything listens and the addresses have been printed.
  * @param read gives the configuration
- * @param wrapRuntime sees how the runtime of the plugin is made, and gives the one to serve
+ * @param wrapRuntime sees how the runtime of each plugin is made, and gives the one to serve
  */
 export async function serve(read: () => LoadedConfig, wrapRuntime?: HostOptions['wrapRuntime']): Promise<Started> {
   // grpc-js writes to the terminal on its own; what matters of it reaches us as an error.
@@ -101,7 +111,9 @@ function banner(config: Config, started: Started): string {
     ({ name, version: reported, plugin }) =>
       `aiges-ts ${version} serves "${name}" ${reported} (${plugin.kind} plugin, version ${plugin.version || '?'})`,
   );
-  lines.push(`  gRPC  ${formatAddress(started.grpc)}  /utils.XsfCall/call`);
+  const [first, ...more] = started.services;
+  const unnamed = first === undefined || more.length === 0 ? '' : `  (calls that name none of them: "${first.name}")`;
+  lines.push(`  gRPC  ${formatAddress(started.grpc)}  /utils.XsfCall/call${unnamed}`);
   if (started.http !== null) {
     for (const { route } of started.services) {
       lines.push(`  HTTP  http://${formatAddress(started.http)}${route}`);

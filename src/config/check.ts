@@ -1,37 +1,55 @@
 import type { TomlValue } from 'smol-toml';
-import { type Document, type Entry, joinNames, quoteName } from './document.js';
+import { type Document, type Entry, isTable, joinNames, quoteName } from './document.js';
 import type { Key, Table } from './key.js';
 import { describeType, Refusal } from './kind.js';
 import type { Report } from './report.js';
+import { ownServiceKeys, schema, servicesTable, serviceTable } from './schema.js';
 import { Settings } from './settings.js';
 import { suggest } from './suggestion.js';
 
 type Tables = ReadonlyMap<string, Table>;
 
-/** Holds a document against the schema: values of live keys come back, everything else is warned of or refused. */
-export function checkDocument({ source, entries, stray }: Document, tables: Tables, report: Report): Settings {
+export interface Checked {
+  readonly settings: Settings;
+  /** Of each service in `[services]`, by name. */
+  readonly services: ReadonlyMap<string, Settings>;
+}
+
+/**
+ * Holds a document against the schema: values of live keys come back, everything else is warned of or refused.
+ * @param serviceNames of `[services.NAME]`
+ */
+export function checkDocument(
+  { source, entries, stray }: Document,
+  tables: Tables,
+  serviceNames: readonly string[],
+  report: Report,
+): Checked {
   const settings = new Settings();
+  const services = new Map(serviceNames.map((name) => [name, new Settings(settings, ownServiceKeys)]));
+  const byTable = new Map([...services].map(([name, own]) => [serviceTable(name), own]));
+  const settingsOf = (table: string): Settings => byTable.get(table) ?? settings;
   for (const [name, table] of tables) {
-    for (const [key, spec] of Object.entries(table.keys)) settings.locate(spec, `${source}: ${joinNames(name, key)}`);
+    for (const [key, spec] of Object.entries(table.keys)) {
+      settingsOf(name).locate(spec, `${source}: ${joinNames(name, key)}`);
+    }
   }
   for (const [name, entry] of stray) checkStray(name, entry, tables, report);
   for (const [name, keys] of entries) {
     const where = `${source}: [${quoteName(name)}]`;
     const table = tables.get(name);
-    if (name === 'services') {
-      report.fault(where, 'several services in one process come with a later version; run one process per service');
-    } else if (table === undefined) {
+    if (table === undefined) {
       const meant = suggest(name, tables.keys());
       report.warn(where, `unknown table, ignored${meant === null ? '' : `; did you mean [${meant}]?`}`);
     } else if (table.open === undefined || table.open === 'live') {
-      checkKeys({ name, table, keys, where }, tables, settings, report);
+      checkKeys({ name, table, keys, where }, tables, settingsOf(name), report);
     } else if (table.open === 'dead') {
       report.warn(where, 'was never read, ignored; remove it');
     } else if (isOn(table, keys)) {
       report.warn(where, 'talks to the platform of the original, ignored; remove it or write able = 0');
     }
   }
-  return settings;
+  return { settings, services };
 }
 
 interface Section {
@@ -48,12 +66,12 @@ function checkKeys(section: Section, tables: Tables, settings: Settings, report:
   for (const [key, entry] of keys) {
     const spec = Object.hasOwn(table.keys, key) ? table.keys[key] : undefined;
     if (spec === undefined) {
-      if (table.open === undefined) report.fault(entry.where, explainUnknownKey(key, section, tables));
+      if (table.open === undefined) report.fault(entry.where, explainUnknownKey(key, entry, section, tables));
     } else if (spec.class === 'live') {
       const value = spec.kind.read(entry);
       if (value instanceof Refusal && spec.tolerant === true) {
         if (isInert(spec, entry.value)) continue;
-        report.warn(entry.where, `${value.reason}; the default is used, ${spec.kind.show(spec.default)}`);
+        report.warn(entry.where, `${value.reason}; the default is used, ${spec.kind.show(settings.get(spec))}`);
       } else if (value instanceof Refusal) report.fault(entry.where, value.reason);
       else settings.set(spec, value, entry.where);
     } else if (!quiet && !isInert(spec, entry.value)) {
@@ -75,7 +93,10 @@ function explainEffect(spec: Key, entry: Entry): string {
   return `has no effect in this version yet${hint}`;
 }
 
-function explainUnknownKey(key: string, { name, table }: Section, tables: Tables): string {
+function explainUnknownKey(key: string, { value }: Entry, { name, table }: Section, tables: Tables): string {
+  if (isTable(value) && tables.has(`${name}.${schema.wrapper.name}`)) {
+    return `unknown table; [${name}] has keys of its own and [${name}.${schema.wrapper.name}]`;
+  }
   const folded = key.toLowerCase();
   const own = Object.keys(table.keys);
   const respelled = own.find((candidate) => candidate.toLowerCase() === folded);
@@ -101,8 +122,9 @@ function findOwner(folded: string, except: string, tables: Tables): { table: str
 }
 
 function checkStray(name: string, entry: Entry, tables: Tables, report: Report): void {
-  if (tables.has(name) || name === 'services') {
-    report.fault(entry.where, `expected a table, [${name}], but found ${describeType(entry.value)}`);
+  if (tables.has(name) || name === servicesTable) {
+    const form = name === servicesTable ? serviceTable('NAME') : name;
+    report.fault(entry.where, `expected a table, [${form}], but found ${describeType(entry.value)}`);
     return;
   }
   const owner = findOwner(name.toLowerCase(), '', tables);

@@ -17,7 +17,7 @@ export interface Config {
   readonly metrics: MetricsConfig | null;
   /** NUMA node whose CPUs the process keeps to; `null` for all of them. */
   readonly numaNode: number | null;
-  /** Exactly one for now. */
+  /** At least one. The first is the default: it gets the calls that name none. */
   readonly services: readonly ServiceConfig[];
 }
 
@@ -142,6 +142,8 @@ export interface MetricsConfig {
 export interface ServiceConfig {
   /** Used in the HTTP route and as serviceId. */
   readonly name: string;
+  /** The table with its keys, "plugin" or "services.NAME": what messages call it. */
+  readonly table: string;
   /** The HTTP route, such as `/v1/private/svcName`. */
   readonly route: string;
   readonly version: string;
@@ -201,6 +203,8 @@ export interface NodePluginConfig {
 /** A config and what its owner should hear about it. */
 export interface LoadedConfig {
   readonly config: Config;
+  /** The service in a table of its own that was asked for; `null` when none was, or the service section. */
+  readonly asked: ServiceConfig | null;
   /** One line each. */
   readonly warnings: readonly string[];
 }

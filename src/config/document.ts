@@ -31,13 +31,17 @@ export function readDocument(source: string, text: string): Document {
       stray.set(name, { value, text: false, where: `${source}: ${quoteName(name)}` });
       continue;
     }
-    const table = new Map<string, Entry>();
-    for (const [key, inner] of Object.entries(value)) {
-      table.set(key, { value: inner, text: false, where: `${source}: ${joinNames(name, key)}` });
-    }
-    entries.set(name, table);
+    entries.set(name, readTable(source, name, value));
   }
   return { source, entries, stray };
+}
+
+export function readTable(source: string, name: string, table: TomlTable): Map<string, Entry> {
+  const entries = Object.entries(table).map(([key, value]): [string, Entry] => [
+    key,
+    { value, text: false, where: `${source}: ${joinNames(name, key)}` },
+  ]);
+  return new Map(entries);
 }
 
 /** `a.b` written without quotes is a table within a table to TOML; for free-form tables it is the key "a.b" all the same. */

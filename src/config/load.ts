@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { ConfigError, type LoadedConfig } from './config.js';
 import { parseConfig } from './parse.js';
@@ -13,35 +13,39 @@ export const defaultPath = 'aiges.toml';
 export interface LoadOptions {
   /** `null` takes ./aiges.toml if there is one, else the defaults. */
   readonly path: string | null;
-  /** The service section, as given with -s. */
+  /** The service section, or one of [services], as given with -s. */
   readonly section?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** `table.key=value` */
   readonly overrides?: readonly string[];
+  /** Path of the plugin of the service that is asked for, over everything else. */
+  readonly plugin?: string;
 }
 
 /**
  * Reads the config and everything that belongs to it.
  * @throws ConfigError naming every fault and how to mend it
  */
-export function loadConfig({ path, section, env, overrides }: LoadOptions): LoadedConfig {
+export function loadConfig({ path, section, env, overrides, plugin }: LoadOptions): LoadedConfig {
   const foreign: string[] = [];
   const read = (each: string): string | null => readText(each, foreign);
   const text = read(path ?? defaultPath);
   if (path !== null && text === null) {
     throw new ConfigError([`${path}: no such file; write a default one with "aiges-ts init", or name another with -c`]);
   }
-  const { config, warnings } = parseConfig(text ?? '', {
+  const { warnings, ...loaded } = parseConfig(text ?? '', {
     source: text === null ? noFile : (path ?? defaultPath),
     section,
     env,
     overrides,
+    plugin,
     readFile: read,
+    hasFile: existsSync,
     cores: availableParallelism(),
     interfaces: networkInterfaces(),
   });
   const hints = foreign.map((each) => `${each}: not UTF-8, letters outside of ASCII are lost; save it as UTF-8`);
-  return { config, warnings: [...hints, ...warnings] };
+  return { ...loaded, warnings: [...hints, ...warnings] };
 }
 
 function readText(path: string, foreign: string[]): string | null {

@@ -1,7 +1,7 @@
 import { type Entries, type Entry, joinNames, quoteName } from './document.js';
 import type { Table } from './key.js';
 import type { Report } from './report.js';
-import { environment, overridePrefix } from './schema.js';
+import { environment, overridePrefix, servicesTable, serviceTable } from './schema.js';
 import { suggest } from './suggestion.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -69,12 +69,15 @@ function resolve(
 ): Target | string {
   const typed = fold(name, separator);
   // The longest table wins: the name of a service may itself hold a separator.
-  const [found] = [...tables]
-    .filter(([table]) => typed.startsWith(fold(table, separator) + separator))
+  const [found, other] = [...tables]
+    .filter(([table]) => typed.startsWith(spell(table, separator) + separator))
     .sort(([a], [b]) => b.length - a.length);
   if (found === undefined) return explainUnknownTable(name, separator, tables);
   const [table, { keys, open }] = found;
-  const typedKey = name.slice(table.length + separator.length);
+  if (other !== undefined && spell(other[0], separator) === spell(table, separator)) {
+    return `could mean [${table}] or [${other[0]}]; rename one of them`;
+  }
+  const typedKey = name.slice(spell(table, separator).length + separator.length);
   if (typedKey === '') return `names no key; expected ${showForm(separator)}`;
   const candidates = [...(entries.get(table)?.keys() ?? []), ...Object.keys(keys)];
   const alike = new Set(candidates.filter((candidate) => fold(candidate, separator) === fold(typedKey, separator)));
@@ -89,6 +92,8 @@ function resolve(
 }
 
 function explainUnknownTable(name: string, separator: string, tables: ReadonlyMap<string, Table>): string {
+  const within = servicesTable + separator;
+  if (fold(name, separator).startsWith(within)) return explainUnknownService(name, separator, tables);
   const at = name.indexOf(separator);
   const meant = at < 0 ? null : suggest(name.slice(0, at), tables.keys());
   if (meant !== null) {
@@ -105,6 +110,20 @@ function explainUnknownTable(name: string, separator: string, tables: ReadonlyMa
   return `names no table; expected ${showForm(separator)} with one of ${[...tables.keys()].join(', ')}`;
 }
 
+function explainUnknownService(name: string, separator: string, tables: ReadonlyMap<string, Table>): string {
+  const within = serviceTable('');
+  const known = [...tables.keys()]
+    .filter((table) => table.startsWith(within))
+    .map((table) => table.slice(within.length))
+    .filter((table) => !table.includes('.'));
+  if (known.length === 0) return `the file has no [${serviceTable('NAME')}]; a service begins there`;
+  const [typed = '', ...key] = name.slice(within.length - 1 + separator.length).split(separator);
+  const meant = suggest(typed, known);
+  return meant === null || key.length === 0
+    ? `names no service of the file; it has ${known.map((each) => `[${serviceTable(each)}]`).join(', ')}`
+    : `unknown service; did you mean ${write(serviceTable(meant), key.join(separator), separator)}?`;
+}
+
 function showForm(separator: string): string {
   return `${separator === '.' ? '' : overridePrefix}table${separator}key`;
 }
@@ -118,13 +137,19 @@ function fold(name: string, separator: string): string {
   return separator === '.' ? lower : lower.replace(/[.-]/g, '_');
 }
 
+/** A table as it begins the name of one of its keys. */
+function spell(table: string, separator: string): string {
+  const path = table.startsWith(serviceTable('')) ? table.split('.') : [table];
+  return path.map((name) => fold(name, separator)).join(separator);
+}
+
 function write(table: string, key: string, separator: string): string {
   return separator === '.' ? `${table}.${key}` : nameVariable(table, key);
 }
 
 /** The variable that sets a key. */
 export function nameVariable(table: string, key: string): string {
-  return `${overridePrefix}${table}__${key}`.toUpperCase().replace(/[.-]/g, '_');
+  return `${overridePrefix}${spell(table, '__')}__${fold(key, '__')}`.toUpperCase();
 }
 
 function assign(entries: Entries, { table, key }: Target, value: string, where: string): void {

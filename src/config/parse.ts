@@ -1,4 +1,4 @@
-import type { Config, LoadedConfig } from './config.js';
+import type { Config, LoadedConfig, ServiceConfig } from './config.js';
 import { checkDocument } from './check.js';
 import { flatten, readDocument } from './document.js';
 import { buildLog, buildMetrics, chooseNumaNode } from './observing.js';
@@ -6,34 +6,39 @@ import { buildDelivery } from './delivery.js';
 import { applyEnvironment, applyOverrides } from './overrides.js';
 import type { Plan, Surroundings } from './plan.js';
 import { Report } from './report.js';
-import { defaultSection, nameTables, schema } from './schema.js';
-import { requireSection } from './section.js';
+import { nameTables, schema, serviceTable } from './schema.js';
+import { chooseSection } from './section.js';
 import { buildGrpc, buildHttp, refuseCollision } from './servers.js';
-import { buildService } from './service.js';
+import { buildServices, unfoldServices } from './services.js';
+import type { Settings } from './settings.js';
 
 /**
  * Turns the text of an aiges.toml into a Config.
  * @throws ConfigError naming every fault
  */
 export function parseConfig(text: string, surroundings: Surroundings): LoadedConfig {
-  const { source, section = defaultSection, env = {}, overrides = [] } = surroundings;
+  const { source, env = {}, overrides = [], plugin } = surroundings;
   const report = new Report();
   const document = readDocument(source, text);
-  requireSection(document, surroundings.section, report);
-  const tables = nameTables(section);
+  const names = unfoldServices(document, report);
+  const { section, service } = chooseSection(document, names, surroundings.section, report);
+  const tables = nameTables(section, names);
   const wrapper = document.entries.get(schema.wrapper.name);
   if (wrapper !== undefined) document.entries.set(schema.wrapper.name, flatten(wrapper, report));
   applyEnvironment(document.entries, tables, env, report);
-  applyOverrides(document.entries, tables, overrides, report);
-  const settings = checkDocument(document, tables, report);
-  const config = build({ document, settings, section, surroundings, report });
+  const own = service === null ? schema.plugin.name : serviceTable(service);
+  const all = plugin === undefined ? overrides : [...overrides, `${own}.path=${plugin}`];
+  applyOverrides(document.entries, tables, all, report);
+  const { settings, services } = checkDocument(document, tables, names, report);
+  const config = build({ document, settings, section, surroundings, report }, services);
   report.conclude();
-  return Object.freeze({ config, warnings: Object.freeze(report.warnings) });
+  const asked = service === null ? null : (config.services.find(({ table }) => table === own) ?? null);
+  return Object.freeze({ config, asked, warnings: Object.freeze(report.warnings) });
 }
 
-function build(plan: Plan): Config {
+function build(plan: Plan, serviceSettings: ReadonlyMap<string, Settings>): Config {
   const { document, settings } = plan;
-  const service = buildService(plan);
+  const services = buildServices(plan, serviceSettings);
   const grpc = buildGrpc(plan);
   const http = buildHttp(plan);
   refuseCollision(plan, grpc, http);
@@ -53,7 +58,7 @@ function build(plan: Plan): Config {
       outputBytes: settings.get(keys.outputBytes),
       resources: settings.get(keys.resources),
       leasedBytes: settings.get(keys.leasedBytes),
-      threads: chooseThreads(plan, service.maxConcurrent),
+      threads: chooseThreads(plan, services),
     },
     data: {
       allow: settings.get(schema.data.keys.allow),
@@ -68,7 +73,7 @@ function build(plan: Plan): Config {
     metrics: buildMetrics(plan),
     numaNode: chooseNumaNode(plan),
     delivery: buildDelivery(plan),
-    services: [service],
+    services,
   });
 }
 
@@ -77,12 +82,19 @@ const spareThreads = 4;
 // More threads than this are never the fastest way; asynchronous engines do not need one per request.
 const mostDerivedThreads = 4096;
 
-function chooseThreads({ settings, report }: Plan, permits: number): number {
+function chooseThreads({ settings, report }: Plan, services: readonly ServiceConfig[]): number {
   const key = schema.limits.keys.threads;
   const threads = settings.get(key);
+  // Services may share an engine, and threads that are not needed never start.
+  const permits = services.reduce((sum, { maxConcurrent }) => sum + maxConcurrent, 0);
   if (threads === 0) return Math.min(permits, mostDerivedThreads) + spareThreads;
-  if (threads < permits) {
-    report.warn(settings.where(key), `below fc.max: ${threads} of ${permits} requests can be in the engine at once`);
+  for (const { table, maxConcurrent } of services) {
+    if (threads >= maxConcurrent) continue;
+    const max = table === schema.plugin.name ? 'fc.max' : `${table}.max`;
+    report.warn(
+      settings.where(key),
+      `below ${max}: ${threads} of ${maxConcurrent} requests can be in the engine at once`,
+    );
   }
   return threads;
 }

@@ -7,13 +7,16 @@ import type { Settings } from './settings.js';
 export interface Surroundings {
   /** Path of the text, for messages and for files named in it. */
   readonly source: string;
-  /** The service section; `svcName` when absent. */
+  /** The service section, `svcName` when absent; or the NAME of a `[services.NAME]`. */
   readonly section?: string | undefined;
   readonly env?: Environment | undefined;
   /** `table.key=value`; these win over the environment, which wins over the file. */
   readonly overrides?: readonly string[] | undefined;
+  /** Path of the plugin of the service that is asked for, over everything else. */
+  readonly plugin?: string | undefined;
   /** Text of a file, or `null` when there is none. Throws a ConfigError for one that cannot be read. */
   readFile(path: string): string | null;
+  hasFile(path: string): boolean;
   readonly cores: number;
   /** Addresses by network interface. */
   readonly interfaces: Readonly<Record<string, readonly NetworkAddress[] | undefined>>;
@@ -32,4 +35,15 @@ export interface Plan {
   readonly section: string;
   readonly surroundings: Surroundings;
   readonly report: Report;
+}
+
+/** What one service is built from. */
+export interface ServicePlan extends Plan {
+  /** Its keys, and what other tables say where it has none. */
+  readonly settings: Settings;
+  /** Its public name where no key says it. */
+  readonly name: string;
+  /** The name of the table with its keys, and of the one with the config of its plugin. */
+  readonly table: string;
+  readonly wrapper: string;
 }

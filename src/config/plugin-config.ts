@@ -2,30 +2,27 @@ import { dirname, isAbsolute, join } from 'node:path';
 import type { StringMap } from '../core/frame.js';
 import { type Entry, flatten, readDocument, twice } from './document.js';
 import { describeType } from './kind.js';
-import type { Plan } from './plan.js';
+import type { ServicePlan } from './plan.js';
 import type { Report } from './report.js';
 import { schema } from './schema.js';
 import { noFile } from './section.js';
 import { formatDecimal } from '../core/decimal.js';
 
-/** What `wrapperInit` gets: the file that `usrCfg` names, else `[wrapper]`. */
-export function choosePluginConfig(plan: Plan): StringMap {
+/** What `wrapperInit` gets: the file that `usrCfg` names, else the service's own table for it, such as `[wrapper]`. */
+export function choosePluginConfig(plan: ServicePlan): StringMap {
   const { document, settings, report } = plan;
-  const wrapper = document.entries.get(schema.wrapper.name) ?? new Map<string, Entry>();
+  const wrapper = document.entries.get(plan.wrapper) ?? new Map<string, Entry>();
   const key = schema.aiges.keys.usrCfg;
   const name = settings.get(key).trim();
   if (name === '') return stringify(wrapper, report);
   const unused = [...wrapper.keys()].filter((each) => !Object.hasOwn(schema.wrapper.keys, each));
   if (unused.length > 0) {
-    report.warn(
-      settings.where(key),
-      `[${schema.wrapper.name}] is not passed to the plugin, which gets ${name} instead`,
-    );
+    report.warn(settings.where(key), `[${plan.wrapper}] is not passed to the plugin, which gets ${name} instead`);
   }
   return report.attempt(() => readUserConfig(name, plan)) ?? new Map();
 }
 
-function findFile(name: string, { document, surroundings }: Plan): { path: string; text: string } | null {
+function findFile(name: string, { document, surroundings }: ServicePlan): { path: string; text: string } | null {
   const paths = [name];
   // The original knew the working directory only; a config that is moved with its second file should keep working.
   if (!isAbsolute(name) && document.source !== noFile) paths.unshift(join(dirname(document.source), name));
@@ -36,7 +33,7 @@ function findFile(name: string, { document, surroundings }: Plan): { path: strin
   return null;
 }
 
-function readUserConfig(name: string, plan: Plan): StringMap {
+function readUserConfig(name: string, plan: ServicePlan): StringMap {
   const { settings, report } = plan;
   const file = findFile(name, plan);
   if (file === null) {

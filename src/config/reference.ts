@@ -1,12 +1,21 @@
 import { nameVariable } from './overrides.js';
 import type { Key, KeyClass, Table } from './key.js';
 import { showDefault } from './render.js';
-import { defaultSection, environment, schema } from './schema.js';
+import {
+  defaultSection,
+  environment,
+  ownServiceKeys,
+  schema,
+  serviceKeys,
+  servicesText,
+  serviceTable,
+  serviceWrapperTable,
+} from './schema.js';
 
 /** The text of docs/configuration.md. */
 export function renderReference(): string {
   const tables: readonly Table[] = Object.values(schema);
-  const sections = [introduction, describeEnvironment(), ...tables.map(describeTable)];
+  const sections = [introduction, describeEnvironment(), ...tables.map(describeTable), describeServices(tables)];
   return `${sections.join('\n\n')}\n`;
 }
 
@@ -53,7 +62,7 @@ function describeEnvironment(): string {
 Every key can be set with a variable named \`AIGES__TABLE__KEY\`, such as \`${nameVariable('fc', 'max')}=8\` or
 \`${nameVariable(defaultSection, 'port')}=5091\`. Case does not matter, and \`_\` stands for \`-\` and \`.\` in names. A variable for
 \`[wrapper]\` sets the key of the file that it matches; where it matches none, the key gets its name as it is written in
-the variable. A variable that names no known key is an error.
+the variable. \`${nameVariable(serviceTable('NAME'), 'max')}\` sets \`max\` of \`[${serviceTable('NAME')}]\`. A variable that names no known key is an error.
 
 ${renderRows(['Variable', 'Effect', 'Meaning'], rows)}`;
 }
@@ -72,6 +81,60 @@ function describeTable(table: Table): string {
   if (rows.length > 0) parts.push(renderRows(['Key', 'Type', 'Default', 'Effect', 'Meaning'], rows));
   return parts.join('\n\n');
 }
+
+function describeServices(tables: readonly Table[]): string {
+  const rows = Object.entries(serviceKeys).flatMap(([key, spec]) => {
+    const table = tables.find(({ keys }) => Object.values(keys).includes(spec));
+    if (table === undefined || table === schema.plugin) return [];
+    const inherited = ownServiceKeys.includes(spec) ? 'none' : 'what is set there';
+    return [[`\`${key}\``, `\`[${table.name}].${key}\``, inherited]];
+  });
+  return `## \`[${serviceTable('NAME')}]\`
+
+${servicesText} It begins with a letter.
+
+\`\`\`toml
+${servicesExample}
+\`\`\`
+
+It takes every key of \`[plugin]\`, with the same meaning. Nothing is taken from \`[plugin]\` itself: a key that is not set
+has its default. \`path\` is needed; the default of \`service\`, the public name, is NAME. It also takes some keys of
+other tables:
+
+${renderRows(['Key', 'The same as', 'Default'], rows)}
+
+Each service has its places for itself: one without \`max\` has as many as \`[fc].max\` says beside those of the others,
+and \`[limits].queue\` and \`resources\` count for each.
+Everything else is common to all services. \`[${serviceWrapperTable('NAME')}]\` is for the service what \`[wrapper]\` is for
+\`[plugin]\`: every key is passed to its wrapperInit as text.
+
+- **The main service** is that of \`[plugin]\`. A file with services may do without it: then it is there only if the
+  default plugin is (\`./libwrapper.so\`; \`./wrapper.ts\` with \`AIGES_PLUGIN_MODE=node\`). \`AIGES_PLUGIN_MODE\` and
+  \`AIGES_WRAPPER_VERSION\` are about this one.
+- **The default service** gets the gRPC calls that name none of them ([xsf.md](xsf.md)): the main one, else the
+  first of the file.
+- Two services with the same public name or route are refused. So are two with the same engine and
+  different config, because an engine runs once in a process; with the same config they share it. Only one of those that
+  share may take resources.
+- \`AIGES__SERVICES__NAME__KEY\`, \`AIGES__SERVICES__NAME__WRAPPER__KEY\` and \`--set services.NAME.key=value\` change
+  services that the file has. They add none.
+- They start in the order of the file, the main one first. If one does not start, those that have are ended, and so is the
+  loader.`;
+}
+
+const servicesExample = `[plugin]                    # the main service
+path = "./libwrapper.so"
+
+[wrapper]                   # its config
+model = "./asr.bin"
+
+[services.translate]        # a second one, at /v1/private/translate
+path = "./translate.ts"
+instances = 2
+max = 16
+
+[services.translate.wrapper]
+glossary = "./glossary.json"`;
 
 const openTables: Readonly<Record<Exclude<KeyClass, 'live'>, string>> = {
   later: 'Accepted with one warning.',

@@ -1,5 +1,5 @@
 import type { Key, Table } from './key.js';
-import { schema } from './schema.js';
+import { schema, serviceKeys, servicesText, serviceTable, serviceWrapperTable } from './schema.js';
 
 const lineWidth = 110;
 
@@ -10,7 +10,26 @@ export function renderDefaultConfig(): string {
     '# Config of aiges-ts. Keys that are commented out show their default or an example.',
     '# All keys, those of older files included: docs/configuration.md',
   ];
-  return `${[head, ...tables.map(renderTable).filter((lines) => lines.length > 0)].map((lines) => lines.join('\n')).join('\n\n')}\n`;
+  const blocks = [head, ...tables.map(renderTable), renderServices()].filter((lines) => lines.length > 0);
+  return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+/** One service as an example: the keys are explained above. */
+function renderServices(): string[] {
+  const own = Object.keys(serviceKeys).filter((key) => !Object.hasOwn(schema.plugin.keys, key));
+  const table = serviceTable('echo');
+  return [
+    ...comment(servicesText),
+    ...comment(
+      `Keys: those of [plugin], and ${own.join(', ')} as above. Its plugin gets [${serviceWrapperTable('NAME')}].`,
+    ),
+    `#[${table}]`,
+    '#path = "./echo.ts"',
+    '#max = 4',
+    '',
+    `#[${serviceWrapperTable('echo')}]`,
+    `#${schema.wrapper.example ?? ''}`,
+  ];
 }
 
 function renderTable({ name, text, keys, example }: Table): string[] {

@@ -550,9 +550,47 @@ export const schema = {
   elog: table('elog', 'Was never read.', {}, { open: 'dead' }),
 } as const;
 
-/** Tables by the name they have in a file whose service section is `section`. */
-export function nameTables(section: string): ReadonlyMap<string, Table> {
-  const tables: readonly Table[] = Object.values(schema);
+/** The table that the services have theirs in. */
+export const servicesTable = 'services';
+
+/** Keys of `[services.NAME]`: those of `[plugin]`, and some of other tables. */
+export const serviceKeys = {
+  ...schema.plugin.keys,
+  usrCfg: schema.aiges.keys.usrCfg,
+  max: schema.fc.keys.max,
+  ttl: schema.fc.keys.ttl,
+  gap: schema.limits.keys.gap,
+  packets: schema.limits.keys.packets,
+  asyncMode: schema.aiges.keys.asyncMode,
+  realTimeRlt: schema.aiges.keys.realTimeRlt,
+  headerPass: schema.aiges.keys.headerPass,
+} as const;
+
+/** For the reference and the default file. */
+export const servicesText =
+  'More services in the same process, each with its own plugin, name, route and limits. NAME is made of letters, digits, "_" and "-".';
+
+/** Those that say what a service is: without them it has the default. For the rest it has what their own table says. */
+export const ownServiceKeys: readonly Key[] = [...Object.values(schema.plugin.keys), schema.aiges.keys.usrCfg];
+
+/** The name of a service's table, and of the one with the config of its plugin. */
+export function serviceTable(name: string): string {
+  return `${servicesTable}.${name}`;
+}
+
+export function serviceWrapperTable(name: string): string {
+  return `${serviceTable(name)}.${schema.wrapper.name}`;
+}
+
+/** Tables by the name they have in a file whose service section is `section`, and which has these `services`. */
+export function nameTables(section: string, services: readonly string[] = []): ReadonlyMap<string, Table> {
+  const tables: readonly Table[] = [
+    ...Object.values(schema),
+    ...services.flatMap((name) => [
+      table(serviceTable(name), '', serviceKeys),
+      table(serviceWrapperTable(name), '', {}, { open: 'live' }),
+    ]),
+  ];
   return new Map(tables.map((each) => [each === schema.service ? section : each.name, each]));
 }
 

@@ -1,6 +1,6 @@
 import type { NativePluginConfig, NodePluginConfig, ServiceConfig, StreamsConfig } from './config.js';
 import { quoteName } from './document.js';
-import type { Plan } from './plan.js';
+import type { Plan, ServicePlan } from './plan.js';
 import { choosePassedHeaders } from './header-pass.js';
 import { choosePluginConfig } from './plugin-config.js';
 import { environment, isSegment, schema } from './schema.js';
@@ -8,12 +8,9 @@ import { suggest } from './suggestion.js';
 
 const { keys } = schema.plugin;
 
-export function buildService(plan: Plan): ServiceConfig {
-  const { settings, section, surroundings, report } = plan;
-  const { mode, version: reportedVersion } = environment;
-  const env = surroundings.env ?? {};
-  checkMode(env[mode.name], plan);
-  const name = settings.get(keys.service) ?? section;
+export function buildService(plan: ServicePlan): ServiceConfig {
+  const { settings, report } = plan;
+  const name = settings.get(keys.service) ?? plan.name;
   if (!isSegment(name)) {
     report.fault(
       settings.where(keys.service),
@@ -23,8 +20,9 @@ export function buildService(plan: Plan): ServiceConfig {
   const version = settings.get(keys.version);
   return {
     name,
+    table: plan.table,
     route: buildRoute(plan, name, version),
-    version: readVersion(env[reportedVersion.name], plan) ?? version,
+    version: readReportedVersion(plan) ?? version,
     plugin: buildPlugin(plan),
     resources: settings.get(keys.resources),
     pluginConfig: choosePluginConfig(plan),
@@ -57,8 +55,11 @@ function buildStreams({ settings }: Plan): StreamsConfig {
   };
 }
 
-function buildPlugin(plan: Plan): NativePluginConfig | NodePluginConfig {
+function buildPlugin(plan: ServicePlan): NativePluginConfig | NodePluginConfig {
   const { settings, report } = plan;
+  if (!isMain(plan) && !settings.has(keys.path)) {
+    report.fault(settings.where(keys.path), 'needed: the library, or the module that exports the wrapper');
+  }
   const path = settings.get(keys.path);
   const ending = /\.\w+$/.exec(path)?.[0] ?? '';
   if (ending === '.py') {
@@ -67,7 +68,8 @@ function buildPlugin(plan: Plan): NativePluginConfig | NodePluginConfig {
       `Python plugins come with a later version; expected a shared library or a TypeScript module but found ${JSON.stringify(path)}`,
     );
   }
-  const inferred = moduleEndings.includes(ending) || plan.surroundings.env?.[environment.mode.name] === 'node';
+  const inferred =
+    moduleEndings.includes(ending) || (isMain(plan) && plan.surroundings.env?.[environment.mode.name] === 'node');
   const kind = settings.get(keys.kind) ?? (inferred ? 'node' : 'native');
   if (kind === 'native' && moduleEndings.includes(ending)) {
     report.fault(
@@ -78,7 +80,7 @@ function buildPlugin(plan: Plan): NativePluginConfig | NodePluginConfig {
   if (kind === 'node') {
     return {
       kind,
-      path: settings.has(keys.path) ? path : './wrapper.ts',
+      path: settings.has(keys.path) ? path : defaultModule,
       instances: settings.get(keys.instances),
       execLimitMs: settings.get(keys.execLimit),
       heapMiB: settings.get(keys.heap),
@@ -94,6 +96,13 @@ function buildPlugin(plan: Plan): NativePluginConfig | NodePluginConfig {
     abandon: settings.get(keys.abandon),
     tagGraceMs: settings.get(keys.tagGrace),
   };
+}
+
+const defaultModule = './wrapper.ts';
+
+/** What is served when nothing says anything else. */
+export function defaultPluginPath({ surroundings }: Plan): string {
+  return surroundings.env?.[environment.mode.name] === 'node' ? defaultModule : keys.path.default;
 }
 
 const moduleEndings: readonly string[] = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
@@ -119,9 +128,15 @@ function choosePermits({ settings, surroundings, report }: Plan): number {
   return settings.get(max) ?? 2 * Math.max(1, surroundings.cores);
 }
 
+/** Whether it is the one service that the original had, which its variables are about. */
+function isMain({ table }: ServicePlan): boolean {
+  return table === schema.plugin.name;
+}
+
 /** The original's switch between C and Python, which its Docker images set. */
-function checkMode(value: string | undefined, { report }: Plan): void {
+export function checkMode({ surroundings, report }: Plan): void {
   const { name } = environment.mode;
+  const value = surroundings.env?.[name];
   if (value === undefined || ['', 'c', 'node'].includes(value)) return;
   if (value === 'python') {
     report.fault(name, 'Python plugins come with a later version; unset it, or set it to c or node');
@@ -132,10 +147,11 @@ function checkMode(value: string | undefined, { report }: Plan): void {
   report.fault(name, `expected c, node or python but found ${JSON.stringify(value)}${hint}`);
 }
 
-function readVersion(value: string | undefined, { report }: Plan): string | null {
-  if (value === undefined || value === '') return null;
+function readReportedVersion(plan: ServicePlan): string | null {
+  const { name } = environment.version;
+  const value = (isMain(plan) ? plan.surroundings.env?.[name] : null) ?? '';
   if (/\p{Cc}/u.test(value)) {
-    report.fault(environment.version.name, `expected one line of text but found ${JSON.stringify(value)}`);
+    plan.report.fault(name, `expected one line of text but found ${JSON.stringify(value)}`);
   }
-  return value;
+  return value === '' ? null : value;
 }

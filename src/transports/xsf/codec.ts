@@ -20,6 +20,7 @@ export interface Envelope {
 /** A `protocol.LoaderInput`. */
 export interface LoaderInput {
   readonly serviceId: string;
+  readonly serviceName: string;
   readonly once: boolean;
   readonly headers: StringMap;
   readonly params: StringMap;
@@ -89,6 +90,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 export function decodeLoaderInput(bytes: Uint8Array): LoaderInput {
   const reader = Reader.create(bytes);
   let serviceId = '';
+  let serviceName = '';
   let state = 0;
   let missingMeta = false;
   let syncId = 0;
@@ -101,6 +103,9 @@ export function decodeLoaderInput(bytes: Uint8Array): LoaderInput {
     switch (tag) {
       case field(1, lengthDelimited):
         serviceId = readString(reader);
+        break;
+      case field(2, lengthDelimited):
+        serviceName = readString(reader);
         break;
       case field(3, varint):
         state = reader.int32();
@@ -129,7 +134,7 @@ export function decodeLoaderInput(bytes: Uint8Array): LoaderInput {
         skip(reader, tag);
     }
   }
-  return { serviceId, once: state === 1, headers, params, expect, frames, missingMeta, syncId };
+  return { serviceId, serviceName, once: state === 1, headers, params, expect, frames, missingMeta, syncId };
 }
 
 /**

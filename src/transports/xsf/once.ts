@@ -5,11 +5,11 @@ import type { Signal } from '../../core/signal.js';
 import type { Permit } from '../../engine/admission.js';
 import { aborted, type Deadline, openDeadline } from '../../engine/deadline.js';
 import { expectedAttributes } from '../../engine/expect.js';
-import { answerStatus, type Service } from '../../engine/service.js';
+import { answerStatus } from '../../engine/service.js';
 import type { LoaderInput, LoaderOutput } from './codec.js';
 import type { Handles } from './handles.js';
 import type { Posting } from './posting.js';
-import { type Answer, hold, type Request } from './request.js';
+import { type Answer, hold, type Request, type Served } from './request.js';
 import { releaseOf } from './stream.js';
 
 /** How long the original waits for the payload of a one-shot request that came without one. */
@@ -17,11 +17,13 @@ const payloadWaitMs = 5000;
 
 /** A one-shot call that is running. Its one answer goes to the request that made it, or is posted back. */
 export class OnceCall {
+  readonly served: Served;
   /** Where the answer is posted; null when the request waits for it. */
   readonly posting: Posting | null;
   #wait: Pick<Deadline, 'abort'> | null;
 
-  constructor(wait: Pick<Deadline, 'abort'>, posting: Posting | null) {
+  constructor(served: Served, wait: Pick<Deadline, 'abort'>, posting: Posting | null) {
+    this.served = served;
     this.#wait = wait;
     this.posting = posting;
   }
@@ -31,13 +33,13 @@ export class OnceCall {
    * @throws AigesError the plugin's failure, or why nobody waits any more
    */
   async run(
-    service: Service,
     handles: Handles<unknown>,
     request: Request,
     call: Omit<Call, 'signal' | 'deadline'>,
     permit: Permit,
   ): Promise<Answer> {
     const { input, deadline } = request;
+    const { service } = this.served;
     if (input.frames.length === 0) throw await service.hold(() => payloadNeverCame(deadline.signal), permit);
     const held = hold(request);
     const { sid, tag, params, resourceIds, expect } = call;

@@ -39,12 +39,12 @@ export class Postback {
    * Begins a request that has been let in.
    * @param params what the plugin gets
    */
-  open({ handle, input, address }: Request, params: StringMap): Posting {
+  open({ handle, input, address, served }: Request, params: StringMap): Posting {
     const { outlet, tasks, onError, onUndelivered } = this.#options;
     const sid = input.headers.get('sid') ?? '';
     const id = input.headers.get('task_id') ?? '';
     const task = id === '' || tasks === null ? null : tasks.begin(id, formatAddress(address));
-    return new Posting({ outlet, task, handle, sid, params, onError, onUndelivered });
+    return new Posting({ outlet, task, service: served.service.name, handle, sid, params, onError, onUndelivered });
   }
 
   /**

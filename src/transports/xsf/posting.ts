@@ -22,6 +22,8 @@ export interface Task {
 }
 
 interface PostedContext {
+  /** Its name. */
+  readonly service: string;
   readonly handle: string;
   readonly sid: string;
 }
@@ -36,6 +38,7 @@ export interface PostingEvents {
 export interface PostingOptions extends PostingEvents {
   readonly outlet: Outlet;
   readonly task: Task | null;
+  readonly service: string;
   readonly handle: string;
   readonly sid: string;
   /** What the plugin gets; it is repeated in every message. */
@@ -72,17 +75,17 @@ export class Posting {
 
   /** Posts a failure, which is always the last answer. */
   fail(error: AigesError): Promise<void> {
-    const { handle, sid, onError } = this.#options;
-    if (!this.#cancelled) onError(error, { handle, sid });
+    const { service, handle, sid, onError } = this.#options;
+    if (!this.#cancelled) onError(error, { service, handle, sid });
     return this.post({ output: failedOutput(error) }, true);
   }
 
   async #publish(encoded: string | AigesError, code: number): Promise<void> {
-    const { outlet, params, handle, sid, onUndelivered } = this.#options;
+    const { outlet, params, service, handle, sid, onUndelivered } = this.#options;
     try {
       await outlet.publish(encodeBody(params, encoded));
     } catch (caught) {
-      onUndelivered(AigesError.from(caught), { handle, sid, code });
+      onUndelivered(AigesError.from(caught), { service, handle, sid, code });
     }
   }
 

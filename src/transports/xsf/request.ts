@@ -4,8 +4,18 @@ import { DataStatus, type StringMap } from '../../core/frame.js';
 import type { Signal } from '../../core/signal.js';
 import type { Deadline } from '../../engine/deadline.js';
 import type { Input } from '../../engine/input.js';
+import type { Service } from '../../engine/service.js';
 import type { Message } from '../grpc/server.js';
 import type { Envelope, LoaderInput, LoaderOutput } from './codec.js';
+
+/** A service as clients of this protocol find it. */
+export interface Served {
+  readonly service: Service;
+  /** Names of headers that the plugin gets as parameters. */
+  readonly headerPass: readonly string[];
+  /** Milliseconds after which a stream is ended that neither its client nor the plugin has touched. */
+  readonly ttlMs: number;
+}
 
 /** One request with everything that its handling needs. */
 export interface Request {
@@ -13,6 +23,8 @@ export interface Request {
   readonly handle: string;
   readonly param: Envelope['param'];
   readonly input: LoaderInput;
+  /** The service that a request which opens something is for; one that goes on with a handle stays with that. */
+  readonly served: Served;
   readonly message: Message;
   /** Where clients reach this server. */
   readonly address: Address;

@@ -4,7 +4,6 @@ import { AigesError } from '../../core/errors.js';
 import { emptyMap, isFinal } from '../../core/frame.js';
 import type { Signal } from '../../core/signal.js';
 import { aborted, openDeadline } from '../../engine/deadline.js';
-import type { Service } from '../../engine/service.js';
 import type { GrpcCall, GrpcServer, Reply } from '../grpc/server.js';
 import { advertisedAddress, type Advertising } from './address.js';
 import {
@@ -18,20 +17,17 @@ import {
 import { Handles } from './handles.js';
 import { OnceCall } from './once.js';
 import type { Postback } from './postback.js';
-import { type Answer, checkMeta, empty, hold, pluginParams, type Request } from './request.js';
+import { type Answer, checkMeta, empty, hold, pluginParams, type Request, type Served } from './request.js';
 import { changeResource, isResourceOperation, namedResources } from './resources.js';
 import { envelopeError, failedOutput, malformedEnvelope, rateExceeded } from './status.js';
 import { XsfStream } from './stream.js';
 
 export interface XsfOptions extends Advertising {
-  readonly service: Service;
-  /** Names of headers that the plugin gets as parameters. */
-  readonly headerPass: readonly string[];
+  /** At least one. The first gets what names none of them. */
+  readonly services: readonly Served[];
   /** Milliseconds that an operation on a resource may take where the client does not say. */
   readonly resourceTimeoutMs: number;
-  /** Milliseconds after which a stream is ended that neither its client nor the plugin has touched. */
-  readonly ttlMs: number;
-  /** Milliseconds between two looks for such streams. */
+  /** Milliseconds between two looks for streams that nobody touches. */
   readonly rollMs: number;
   /** Whether clients may change the number of licences: nothing tells one client from another here. */
   readonly resizable: boolean;
@@ -46,7 +42,13 @@ export interface XsfOptions extends Advertising {
   /** Told about every call that failed. */
   readonly onError: (
     error: AigesError,
-    context: { readonly op: string; readonly handle: string; readonly sid: string },
+    context: {
+      /** Its name; null when the call did not come so far as to be for one. */
+      readonly service: string | null;
+      readonly op: string;
+      readonly handle: string;
+      readonly sid: string;
+    },
   ) => void;
 }
 
@@ -69,6 +71,8 @@ type Live = XsfStream | OnceCall;
 
 class XsfServer {
   readonly #options: XsfOptions;
+  readonly #services: ReadonlyMap<string, Served>;
+  readonly #defaultService: Served;
   readonly #handles = new Handles<Live>();
   #sweeper: NodeJS.Timeout | null = null;
   /** What clients are told, by our end of their connection: it stays the same for as long as that lasts. */
@@ -78,6 +82,10 @@ class XsfServer {
 
   constructor(options: XsfOptions) {
     this.#options = options;
+    const [first] = options.services;
+    if (first === undefined) throw new RangeError('expected at least one service');
+    this.#defaultService = first;
+    this.#services = new Map(options.services.map((served) => [served.service.name, served]));
     options.shutdown.addEventListener('abort', () => {
       this.#endStreams(() => true, options.shutdown.reason as AigesError);
     });
@@ -100,17 +108,21 @@ class XsfServer {
     const ended = this.#options.onCall?.();
     let code = 0;
     let sid = '';
+    let service: string | null = null;
     try {
       if (handle.length > longestHandle) {
         throw new AigesError('invalidInput', { detail: `the handle has ${handle.length} characters` });
       }
       const input = readLoaderInput(envelope);
       sid = input.headers.get('sid') ?? '';
+      const served = this.#servedFor(envelope, handle, input);
+      service = served.service.name;
       const request = {
         op: envelope.op,
         handle,
         param: envelope.param,
         input,
+        served,
         message: call.message,
         address,
         gone: () => [call.signal, shutdown],
@@ -121,12 +133,21 @@ class XsfServer {
     } catch (caught) {
       const error = AigesError.from(caught);
       code = error.code;
-      this.#options.onError(error, { op: envelope.op, handle, sid });
+      this.#options.onError(error, { service, op: envelope.op, handle, sid });
       return reply(handle, address, failedOutput(error));
     } finally {
       deadline.close();
       ended?.(code);
     }
+  }
+
+  /**
+   * The service of the handle that a request goes on with, or the one that it names.
+   * @throws AigesError `releasedHandle` or `unknownHandle`
+   */
+  #servedFor({ op, param }: Envelope, handle: string, { serviceId, serviceName }: LoaderInput): Served {
+    if (isOfSessions(op) && !opens(param)) return this.#handles.find(handle).served;
+    return this.#services.get(serviceId) ?? this.#services.get(serviceName) ?? this.#defaultService;
   }
 
   #addressFor(local: Address): Address {
@@ -143,13 +164,13 @@ class XsfServer {
       case 'AIIn':
       case 'AIOut':
       case 'AIExcp':
-        return request.param.get('SeqNo') === '1' ? this.#create(request) : this.#continue(request);
+        return opens(request.param) ? this.#create(request) : this.#continue(request);
       case 'AIDetect':
         return empty(request.input.serviceId);
       case 'AIHotword':
       case 'AILoad':
       case 'AIUnLoad': {
-        const { resources } = this.#options.service;
+        const { resources } = request.served.service;
         return resources === null ? empty(request.input.serviceId) : changeResource(resources, request);
       }
       case 'AILBType':
@@ -168,7 +189,7 @@ class XsfServer {
     if (!/^[1-9]\d{0,6}$/.test(permits) || !/^\d{1,9}$/.test(timeout)) throw new AigesError('badLicenses');
     const wait = openDeadline(Number(timeout), () => new AigesError('resizeTimeout'), request.gone());
     try {
-      await this.#options.service.resize(Number(permits), wait.signal);
+      await request.served.service.resize(Number(permits), wait.signal);
       return empty(request.input.serviceId);
     } finally {
       wait.close();
@@ -176,10 +197,10 @@ class XsfServer {
   }
 
   #create(request: Request): Answer | Promise<Answer> {
-    const { input, handle } = request;
+    const { input, handle, served } = request;
     const postback = this.#postbackOf(input);
     checkMeta(input);
-    if (!input.once) this.#options.service.checkInputs(input.frames);
+    if (!input.once) served.service.checkInputs(input.frames);
     this.#handles.checkFree(handle);
     postback?.checkRoom();
     if (!input.once) return this.#open(request, postback);
@@ -195,14 +216,14 @@ class XsfServer {
 
   async #once(request: Request): Promise<Answer> {
     const { handle, deadline } = request;
-    const { service } = this.#options;
+    const { service } = request.served;
     const call = this.#pluginCall(request);
     // First: a call that is not let in leaves no trace of its handle.
     const permit = service.admit();
-    const once = new OnceCall(deadline, null);
+    const once = new OnceCall(request.served, deadline, null);
     this.#handles.open(handle, once);
     try {
-      return await once.run(service, this.#handles, request, call, permit);
+      return await once.run(this.#handles, request, call, permit);
     } finally {
       this.#handles.release(handle);
       once.forget();
@@ -212,15 +233,15 @@ class XsfServer {
   /** Answers at once; the call goes on by itself, whether its client stays or leaves. */
   #onceLater(request: Request, postback: Postback): Answer {
     const { input, handle } = request;
-    const { service } = this.#options;
+    const { service } = request.served;
     const abort = new AbortController();
     const call = this.#pluginCall(request);
     const permit = service.admit();
     const posting = postback.open(request, call.params);
-    const once = new OnceCall(abort, posting);
+    const once = new OnceCall(request.served, abort, posting);
     this.#handles.open(handle, once);
     postback.once(posting, [this.#shutdown, abort.signal], (deadline) =>
-      once.run(service, this.#handles, { ...request, deadline }, call, permit).finally(() => {
+      once.run(this.#handles, { ...request, deadline }, call, permit).finally(() => {
         this.#handles.release(handle);
       }),
     );
@@ -228,11 +249,11 @@ class XsfServer {
   }
 
   #open(request: Request, postback: Postback | null): Answer | Promise<Answer> {
-    const { input, handle } = request;
+    const { input, handle, served } = request;
     const call = this.#pluginCall(request);
-    const session = this.#options.service.open(call, input.syncId);
+    const session = served.service.open(call, input.syncId);
     const posting = postback?.open(request, call.params) ?? null;
-    const stream = new XsfStream(session, input.expect, posting);
+    const stream = new XsfStream(served, session, input.expect, posting);
     this.#handles.open(handle, stream);
     this.#handles.enter(handle);
     void stream.done.then(() => {
@@ -276,7 +297,7 @@ class XsfServer {
       return empty('');
     }
     // The session goes on: its client may send the packet again as it should be.
-    if (op === 'AIIn') this.#options.service.checkInputs(input.frames);
+    if (op === 'AIIn') stream.served.service.checkInputs(input.frames);
     try {
       if (op === 'AIIn') {
         checkMeta(input);
@@ -306,8 +327,8 @@ class XsfServer {
   /** Looks for streams that nobody touches, for as long as there are any. */
   #sweep(): void {
     this.#sweeper ??= setInterval(() => {
-      const oldest = performance.now() - this.#options.ttlMs;
-      this.#endStreams((stream) => stream.touched < oldest, new AigesError('unknownHandle'));
+      const now = performance.now();
+      this.#endStreams(({ touched, served }) => touched < now - served.ttlMs, new AigesError('unknownHandle'));
       if (this.#handles.live.size > 0 || this.#sweeper === null) return;
       clearInterval(this.#sweeper);
       this.#sweeper = null;
@@ -323,15 +344,24 @@ class XsfServer {
     }
   }
 
-  #pluginCall({ input, handle, param }: Request): Omit<Call, 'signal' | 'deadline'> {
+  #pluginCall({ input, handle, param, served }: Request): Omit<Call, 'signal' | 'deadline'> {
     return {
       sid: input.headers.get('sid') ?? '',
       tag: handle,
-      params: pluginParams(input, this.#options.headerPass),
-      resourceIds: this.#options.service.resources === null ? [] : namedResources({ input, param }),
+      params: pluginParams(input, served.headerPass),
+      resourceIds: served.service.resources === null ? [] : namedResources({ input, param }),
       expect: input.expect,
     };
   }
+}
+
+function isOfSessions(op: string): boolean {
+  return op === 'AIIn' || op === 'AIOut' || op === 'AIExcp';
+}
+
+/** Whether a request of those opens a call or a session; else it goes on with one. */
+function opens(param: Envelope['param']): boolean {
+  return param.get('SeqNo') === '1';
 }
 
 function readEnvelope(call: GrpcCall): Envelope {

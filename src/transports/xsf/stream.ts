@@ -9,10 +9,11 @@ import { answerStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
 import type { Payload } from './codec.js';
 import type { Posting } from './posting.js';
-import { type Answer, empty } from './request.js';
+import { type Answer, empty, type Served } from './request.js';
 
 /** A stream session as clients of this protocol drive it: with unary calls that name its handle. */
 export class XsfStream {
+  readonly served: Served;
   /** Where the results are posted; null when the client asks for them. */
   readonly posting: Posting | null;
   readonly #session: Session;
@@ -20,7 +21,8 @@ export class XsfStream {
   /** Results given so far, by output. */
   readonly #counts = new Map<string, number>();
 
-  constructor(session: Session, expect: readonly ExpectedOutput[], posting: Posting | null) {
+  constructor(served: Served, session: Session, expect: readonly ExpectedOutput[], posting: Posting | null) {
+    this.served = served;
     this.#session = session;
     this.#expect = expect;
     this.posting = posting;

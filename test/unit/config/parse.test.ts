@@ -148,10 +148,6 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['fc = 3', 'aiges.toml: fc: expected a table, [fc], but found an integer'],
     ['[[fc]]\nmax = 1', 'aiges.toml: fc: expected a table, [fc], but found an array'],
     ['port = 5090', 'aiges.toml: port: stands outside of any table; move it below [svcName]'],
-    [
-      '[services.a]\npath = "x"',
-      'aiges.toml: [services]: several services in one process come with a later version; run one process per service',
-    ],
     ['[digits]\nhost = ""', 'aiges.toml: [svcName]: no such table; did you mean -s digits?'],
     ['[svcname]', 'aiges.toml: [svcName]: no such table; did you mean -s svcname?'],
     ['[a]\nport = 1\n[b]\nport = 2', 'aiges.toml: [svcName]: no such table; did you mean -s a or -s b?'],
@@ -349,6 +345,7 @@ describe('defaults', () => {
       services: [
         {
           name: 'svcName',
+          table: 'plugin',
           route: '/v1/private/svcName',
           version: 'v1',
           plugin: {
@@ -595,7 +592,7 @@ describe('any text is a Config or a ConfigError', () => {
     fc.string({ unit: 'binary' }),
     fc.constantFrom('__proto__', 'constructor', 'able'),
   );
-  const tableNames = [...nameTables('svcName').keys(), 'services'];
+  const tableNames = [...nameTables('svcName', ['a']).keys(), 'services'];
   const keyNames = [...nameTables('svcName').values()].flatMap(({ keys }) => Object.keys(keys));
   const scalar = fc.oneof(
     word,
@@ -617,11 +614,14 @@ describe('any text is a Config or a ConfigError', () => {
     fc.oneof({ weight: 8, arbitrary: fc.dictionary(name(keyNames), value, { maxKeys: 6 }) }, value),
     { maxKeys: 6 },
   );
+  const services = fc.dictionary(name(['a', 'b']), fc.dictionary(name([...keyNames, 'wrapper']), value), {
+    maxKeys: 3,
+  });
 
   test('documents made of known and unknown names', () => {
     fc.assert(
-      fc.property(document, (made) => {
-        survive(stringify(made));
+      fc.property(document, fc.option(services), (made, several) => {
+        survive(stringify(several === null ? made : { ...made, services: several }));
       }),
       runs,
     );
@@ -647,7 +647,7 @@ describe('any text is a Config or a ConfigError', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(path, word)), (assignments) => {
         survive(
-          '',
+          '[services.a]',
           assignments.map(([[table, key], text]) => `${table}.${key}=${text}`),
           Object.fromEntries(assignments.map(([[table, key], text]) => [`AIGES__${table}__${key}`, text])),
         );

@@ -108,11 +108,9 @@ async function serve(
   });
   const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
   serveXsf(server, {
-    service,
-    headerPass: ['sid'],
+    services: [{ service, headerPass: ['sid'], ttlMs }],
     advertise: null,
     host: '127.0.0.1',
-    ttlMs,
     resourceTimeoutMs: 60_000,
     rollMs: 10,
     postback,
@@ -210,7 +208,7 @@ describe('a one-shot call that is posted back', () => {
     expect(answer.output).toEqual(emptySuccess);
     await served.postback.idle();
     expect(served.outlet.outputs).toEqual([{ serviceId: '', code: 10909, err: 'no;code=7', status: 2, pl: [] }]);
-    expect(served.errors).toEqual([{ code: 10909, handle: handleOf(answer), sid: 'sid-1' }]);
+    expect(served.errors).toEqual([{ code: 10909, service: 'svc', handle: handleOf(answer), sid: 'sid-1' }]);
   });
 
   it('posts that its time is up, while the plugin keeps its licence', async () => {
@@ -237,7 +235,9 @@ describe('a one-shot call that is posted back', () => {
     served.outlet.onPublish = () => Promise.reject(new AigesError('internal', { message: 'nobody took it' }));
     const answer = await callXsf(served.client, once());
     await served.postback.idle();
-    expect(served.undelivered).toEqual([{ reason: 'nobody took it', handle: handleOf(answer), sid: 'sid-1', code: 0 }]);
+    expect(served.undelivered).toEqual([
+      { reason: 'nobody took it', service: 'svc', handle: handleOf(answer), sid: 'sid-1', code: 0 },
+    ]);
   });
 
   it('answers every read with an empty success while it runs, and knows its handle as released afterwards', async () => {
@@ -450,6 +450,7 @@ describe('a posting', () => {
           return Promise.resolve();
         },
       },
+      service: 'svc',
       handle: 'h',
       sid: '',
       params: new Map([['__proto__', 'a key like any other']]),

@@ -35,11 +35,9 @@ async function serve(takesResources: boolean, resourceTimeoutMs = 60_000): Promi
   const shutdown = new AbortController();
   const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
   serveXsf(server, {
-    service,
-    headerPass: ['sid'],
+    services: [{ service, headerPass: ['sid'], ttlMs: 15_000 }],
     advertise: null,
     host: '127.0.0.1',
-    ttlMs: 15_000,
     rollMs: 5_000,
     postback: null,
     resourceTimeoutMs,

@@ -21,7 +21,7 @@ interface Served {
 let stop: (() => Promise<void>) | null = null;
 
 async function serve(
-  changes: Partial<XsfOptions> = {},
+  { ttlMs = 15_000, ...changes }: Partial<XsfOptions> & { readonly ttlMs?: number } = {},
   permits = 1,
   inputs: readonly string[] | null = null,
 ): Promise<Served> {
@@ -37,12 +37,10 @@ async function serve(
   const shutdown = new AbortController();
   const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
   serveXsf(server, {
-    service,
-    headerPass: ['sid'],
+    services: [{ service, headerPass: ['sid'], ttlMs }],
     resourceTimeoutMs: 60_000,
     advertise: null,
     host: '127.0.0.1',
-    ttlMs: 15_000,
     rollMs: 5_000,
     rateLimit: null,
     postback: null,
