@@ -8,7 +8,7 @@ import type { Plan, Surroundings } from './plan.js';
 import { Report } from './report.js';
 import { defaultSection, nameTables, schema } from './schema.js';
 import { requireSection } from './section.js';
-import { buildGrpc, buildHttp, refuseCollision } from './servers.js';
+import { buildGrpc, buildHttp, buildWs, refuseCollision } from './servers.js';
 import { buildService } from './service.js';
 
 /**
@@ -42,6 +42,7 @@ function build(plan: Plan): Config {
     source: document.source,
     grpc,
     http,
+    ws: buildWs(plan),
     limits: {
       queue: settings.get(keys.queue),
       onceTimeoutMs: settings.get(keys.onceTimeout),
