@@ -506,12 +506,9 @@ export const schema = {
       10_000,
       'Connections at the same time; further ones are refused (503).',
     ),
-    origins: live(
-      list(),
-      [],
-      'Origins whose pages may connect, as browsers name them. Without any, every page may.',
-      { sample: '["https://app.example.com"]' },
-    ),
+    origins: live(list(), [], 'Origins whose pages may connect, as browsers name them. Without any, every page may.', {
+      sample: '["https://app.example.com"]',
+    }),
   }),
   dataProcess: table('dataProcess', 'Audio conversion, which never worked.', {
     rsable: dead('Was read and not used.'),

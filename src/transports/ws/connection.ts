@@ -249,11 +249,7 @@ export class Connection {
     return this.#inputs.has(input) ? DataStatus.continue : DataStatus.begin;
   }
 
-  async #once(
-    call: Omit<Call, 'signal' | 'deadline'>,
-    frames: readonly Frame[],
-    release: () => void,
-  ): Promise<void> {
+  async #once(call: Omit<Call, 'signal' | 'deadline'>, frames: readonly Frame[], release: () => void): Promise<void> {
     const { endpoint, limits } = this.#options;
     const deadline = openDeadline(limits.onceTimeoutMs, () => new AigesError('timeout'), [this.#over]);
     try {
@@ -346,17 +342,11 @@ export class Connection {
 
 /** Puts frames into groups, in their order, so that no name is twice in one: an object of JSON has room for one. */
 function separate(frames: readonly Frame[]): Frame[][] {
-  const groups: Frame[][] = [];
-  let names = new Set<string>();
+  let group: Frame[] = [];
+  const groups = [group];
   for (const frame of frames) {
-    const group = groups.at(-1);
-    if (group === undefined || names.has(frame.key)) {
-      groups.push([frame]);
-      names = new Set([frame.key]);
-    } else {
-      group.push(frame);
-      names.add(frame.key);
-    }
+    if (group.some(({ key }) => key === frame.key)) groups.push((group = []));
+    group.push(frame);
   }
   return groups;
 }
