@@ -306,7 +306,7 @@ describe('[ws]', () => {
 
   test('needs no sessMode: both are served', () => {
     expect(parse('[aiges]\nsessMode = true').warnings).toEqual([
-      'aiges.sessMode: has no effect: single requests and streams are served at the same time; remove it',
+      'aiges.toml: aiges.sessMode: has no effect: single requests and streams are served at the same time; remove it',
     ]);
   });
 });
