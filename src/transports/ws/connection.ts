@@ -110,7 +110,8 @@ export class Connection {
     stream.once('end', leave).once('close', leave);
     socket.on('closing', leave).on('close', leave).on('error', leave);
     socket.on('message', (data: Buffer, binary) => {
-      if (this.#over.aborted) return;
+      // A service of single requests has got the one that it takes.
+      if (this.#over.aborted || (this.#begun && this.#session === null)) return;
       this.#idle.touch();
       this.#intake.push({ data, binary });
     });
@@ -180,11 +181,6 @@ export class Connection {
   /** Takes a frame of the client. @param done says that its memory is not needed any more */
   #take(message: Message, done: () => void): void {
     try {
-      if (this.#over.aborted || (this.#begun && this.#session === null)) {
-        // The one request of a one-shot service has come before.
-        done();
-        return;
-      }
       const request = this.#decode(message);
       if (this.#session === null) this.#begin(request, done);
       else {
@@ -210,7 +206,9 @@ export class Connection {
     };
     if (!service.capabilities.stream) {
       this.#begun = true;
-      void this.#once(call, request.frames, done);
+      // Nothing waits for its turn behind it.
+      done();
+      void this.#once(call, request.frames);
       return;
     }
     service.checkInputs(request.frames);
@@ -249,20 +247,20 @@ export class Connection {
     return this.#inputs.has(input) ? DataStatus.continue : DataStatus.begin;
   }
 
-  async #once(call: Omit<Call, 'signal' | 'deadline'>, frames: readonly Frame[], release: () => void): Promise<void> {
+  async #once(call: Omit<Call, 'signal' | 'deadline'>, frames: readonly Frame[]): Promise<void> {
     const { endpoint, limits } = this.#options;
     const deadline = openDeadline(limits.onceTimeoutMs, () => new AigesError('timeout'), [this.#over]);
     try {
       const unfinished = frames.find((frame) => !isFinal(frame));
       if (unfinished !== undefined) {
-        release();
         throw new AigesError('invalidInput', {
           detail: `payload.${unfinished.key}.status is ${unfinished.status}, but the service takes its whole input in one frame; leave status out, or send 3`,
         });
       }
       const output = await endpoint.service.once(
         { ...call, signal: deadline.signal, deadline: deadline.at },
-        { frames, release },
+        // The frames are for the garbage collector to take.
+        { frames, release: () => undefined },
       );
       this.#sendOutput(output, answerStatus(output.frames), (frame) => frameAttributes(frame, call.expect, 0));
       await this.#end();

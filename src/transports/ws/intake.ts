@@ -11,8 +11,8 @@ export interface IntakeOptions<T> {
 }
 
 /**
- * Lets messages in at the pace at which they are used up, and the sender know when to stop. What has come
- * before the sender stops waits here.
+ * Lets messages in at the pace at which they are used up. Tells the sender to stop when one has to wait; what comes
+ * before it does waits here too.
  */
 export class Intake<T> {
   readonly #options: IntakeOptions<T>;
@@ -51,8 +51,10 @@ export class Intake<T> {
       this.#letIn(message);
     }
     this.#admitting = false;
-    if (this.#full === this.#held) return;
-    this.#held = this.#full;
+    // Not as soon as it is full: a sender that is read is a sender whose end is seen.
+    const hold = this.#waiting.length > 0;
+    if (hold === this.#held) return;
+    this.#held = hold;
     if (this.#held) this.#options.hold();
     else this.#options.resume();
   }

@@ -34,16 +34,18 @@ describe('Intake', () => {
     leave('b');
     expect(log).toEqual(['a', 'b', 'hold', 'c']);
     leave('a');
-    leave('c');
     expect(log).toEqual(['a', 'b', 'hold', 'c', 'd', 'resume']);
+    leave('c');
     expect(intake.busy).toBe(true);
     leave('d');
+    expect(log).toEqual(['a', 'b', 'hold', 'c', 'd', 'resume']);
     expect(intake.busy).toBe(false);
   });
 
   it('counts bytes too, and lets one in whatever its size', () => {
     const { intake, log, leave } = setup(10, 3);
     intake.push('large');
+    expect(log).toEqual(['large']);
     intake.push('x');
     expect(log).toEqual(['large', 'hold']);
     leave('large');
