@@ -221,7 +221,7 @@ export const schema = {
     ttl: live(
       integer({ min: 1, max: longest, unit: 'ms' }),
       15000,
-      'Idle time after which a stream session ends. Requests of its client and results of the engine count as activity.',
+      'Idle time after which a stream session over gRPC ends. Requests of its client and results of the engine count as activity.',
     ),
     roll: live(integer({ min: 1, max: longest, unit: 'ms' }), 5000, 'Interval of the search for idle stream sessions.'),
     best: platform('Best number of sessions, for load reports.'),
@@ -309,7 +309,7 @@ export const schema = {
     queue: live(
       integer({ min: 0, max: 1_000_000 }),
       256,
-      'HTTP requests that wait for a place when [fc].max are running.',
+      'HTTP requests, and single requests over WebSocket, that wait for a place when [fc].max are running.',
     ),
     onceTimeout: live(duration({ min: 1, max: longest }), 120_000, 'Time for one request where the client gives none.'),
     drainTimeout: live(duration({ min: 0, max: day }), 10_000, 'Time for running requests when the loader stops.'),
