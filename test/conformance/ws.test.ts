@@ -53,9 +53,9 @@ interface Served {
   /** What the plugin makes of a text. */
   readonly answer: (text: string) => string;
   /** The first frame of a session, with these parameters for the plugin. */
-  first(params?: object): object;
+  readonly first: (params?: object) => object;
   /** The same loader with another configuration, which ends with the case. */
-  with(changes: HostChanges): Promise<Served>;
+  readonly with: (changes: HostChanges) => Promise<Served>;
 }
 
 interface Case {
@@ -89,9 +89,8 @@ const cases: readonly Case[] = [
       const [ack, ...results] = await client.rest();
       const sid = ack?.header.sid;
       expect(ack).toEqual({ header: { code: 0, message: 'success', sid, status: 0 } });
-      const given = results.filter(
-        ({ payload }) => payload?.['result'] !== undefined && textOf({ ...results[0], payload } as WsFrame) !== '',
-      );
+      // A wrapper may end with an output of nothing.
+      const given = results.filter((frame) => textOf(frame) !== '');
       expect(given.map((frame) => textOf(frame))).toEqual(texts.map(answer));
       expect(given.map(({ payload }) => payload?.['result']?.['seq'])).toEqual(['1', '2', '3', '4']);
       expect(results.every(({ header }) => header.sid === sid && header.message === 'success')).toBe(true);

@@ -62,6 +62,8 @@ export class Connection {
   /** Aborts when the client has left, or is about to be told why it should. */
   readonly #over = new LightSignal();
   #finished: () => void = () => undefined;
+  /** Whether frames of the client are of interest; otherwise they are thrown away. */
+  #reading = true;
   #begun = false;
   #session: Session | null = null;
   #packets = 0;
@@ -110,8 +112,7 @@ export class Connection {
     stream.once('end', leave).once('close', leave);
     socket.on('closing', leave).on('close', leave).on('error', leave);
     socket.on('message', (data: Buffer, binary) => {
-      // A service of single requests has got the one that it takes.
-      if (this.#over.aborted || (this.#begun && this.#session === null)) return;
+      if (!this.#reading) return;
       this.#idle.touch();
       this.#intake.push({ data, binary });
     });
@@ -159,8 +160,13 @@ export class Connection {
     this.#keepalive.stop();
     void this.#session?.close(reason);
     this.#over.abort(reason);
+    this.#stopReading();
+  }
+
+  #stopReading(): void {
+    this.#reading = false;
     this.#intake.clear();
-    // What still comes is thrown away; the close frame of the other side is among it.
+    // The end of the other side is behind what is thrown away.
     this.#socket.resume();
   }
 
@@ -206,7 +212,8 @@ export class Connection {
     };
     if (!service.capabilities.stream) {
       this.#begun = true;
-      // Nothing waits for its turn behind it.
+      // It takes one request; nothing waits for its turn behind it.
+      this.#stopReading();
       done();
       void this.#once(call, request.frames);
       return;
@@ -291,6 +298,7 @@ export class Connection {
 
   /** Closes the connection when the client has been sent everything. */
   async #end(): Promise<void> {
+    this.#stopReading();
     await this.#sent;
     if (this.#over.aborted) return;
     this.#stop(new AigesError('releasedHandle'));
@@ -339,12 +347,12 @@ export class Connection {
 }
 
 /** Puts frames into groups, in their order, so that no name is twice in one: an object of JSON has room for one. */
-function separate(frames: readonly Frame[]): Frame[][] {
-  let group: Frame[] = [];
+function separate(frames: readonly Frame[]): readonly (readonly Frame[])[] {
+  let group = new Map<string, Frame>();
   const groups = [group];
   for (const frame of frames) {
-    if (group.some(({ key }) => key === frame.key)) groups.push((group = []));
-    group.push(frame);
+    if (group.has(frame.key)) groups.push((group = new Map<string, Frame>()));
+    group.set(frame.key, frame);
   }
-  return groups;
+  return groups.map((each) => [...each.values()]);
 }

@@ -324,6 +324,23 @@ describe('a stream', () => {
     expect(frames.map((frame) => frame.header.status)).toEqual([0, 2]);
   });
 
+  it('does not look at frames that come when the last result is on its way', async () => {
+    const setup = await start();
+    const client = await setup.raw();
+    client.write(rawText('x', 2));
+    const stream = await setup.stream();
+    client.pause();
+    // More than the system takes.
+    stream.give('y'.repeat(24 << 20), DataStatus.end);
+    await eventually(() => setup.service.load.running).toBe(0);
+    client.write(rawFrame({ opcode: 1, data: '{' }));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    client.resume();
+    await eventually(() => client.frames.map(({ opcode }) => opcode)).toEqual([1, 1, 8]);
+    expect(setup.errors).toEqual([]);
+    client.reset();
+  });
+
   it('closes when the plugin ends it without a last result', async () => {
     const runtime = new FakeRuntime();
     runtime.openStream = () => {
