@@ -15,7 +15,8 @@ const size = 64 * 1024;
 const maxUnsentBytes = MiB / 4;
 /** Of one session: 4 MiB that wait in it, what its connection may have, and a result on its way, twice, in base64. */
 const held = 4 * MiB + maxUnsentBytes + 6 * size;
-const most = sessions * held + 64 * MiB;
+/** What V8 has not collected yet comes on top; all results together are 800 MiB, and more in base64. */
+const most = sessions * held + 192 * MiB;
 
 const json = (document: unknown): Buffer => rawFrame({ opcode: 1, data: JSON.stringify(document) });
 
