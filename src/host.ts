@@ -25,6 +25,7 @@ import { bindToNode, counters, loadRuntime } from './runtimes/load.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
 import { createGrpcServer } from './transports/grpc/create.js';
 import { createHttpServer } from './transports/http/server.js';
+import { serveWs, type WsServer } from './transports/ws/server.js';
 import { Postback } from './transports/xsf/postback.js';
 import { serveXsf } from './transports/xsf/server.js';
 import { serveToolbox } from './transports/xsf/toolbox.js';
@@ -175,6 +176,7 @@ export function createHost(config: Config, options: HostOptions): Host {
 
   /** Made when the plugins have started: what they declare is part of what it serves. */
   let http: FastifyInstance | null = null;
+  let ws: WsServer | null = null;
 
   const setReady = (state: boolean): void => {
     ready = state;
@@ -183,8 +185,9 @@ export function createHost(config: Config, options: HostOptions): Host {
 
   const listenHttp = async (): Promise<Address | null> => {
     if (config.http === null) return null;
+    const services = served.map(({ service, config: { route, headerPass } }) => ({ service, route, headerPass }));
     http = createHttpServer({
-      services: served.map(({ service, config: { route, headerPass } }) => ({ service, route, headerPass })),
+      services,
       maxBodyBytes: config.http.maxBodyBytes,
       onceTimeoutMs: config.limits.onceTimeoutMs,
       ready: () => ready,
@@ -193,6 +196,14 @@ export function createHost(config: Config, options: HostOptions): Host {
         const service = config.services.find(({ route }) => route === context.route)?.name;
         onError(error, { service, ...context });
       },
+    });
+    ws = serveWs(http, {
+      services,
+      limits: { ...config.ws, onceTimeoutMs: config.limits.onceTimeoutMs },
+      origins: config.ws.origins,
+      ready: () => ready,
+      shutdown: shutdown.signal,
+      onError,
     });
     await http.listen({ host: config.http.host, port: config.http.port });
     const bound = http.server.address();
@@ -206,6 +217,7 @@ export function createHost(config: Config, options: HostOptions): Host {
   const stopListening = async (cut: AbortSignal): Promise<void> => {
     const onCut = (): void => {
       http?.server.closeAllConnections();
+      ws?.cut();
     };
     cut.addEventListener('abort', onCut);
     if (cut.aborted) onCut();
@@ -285,8 +297,9 @@ export function createHost(config: Config, options: HostOptions): Host {
         shutdown.abort(new AigesError('shuttingDown'));
       }, config.limits.drainTimeoutMs);
       const drained = Promise.all(served.map(({ service }) => service.drain()));
-      // A call that nobody waits for is over when its result has arrived.
-      const idle = drained.then(() => posting?.postback.idle());
+      ws?.drain();
+      // A call that nobody waits for is over when its result has arrived, a session when its client has been sent it.
+      const idle = drained.then(() => Promise.all([posting?.postback.idle(), ws?.idle()]));
       // Until no call is left, or none has time left, clients can reach us: a session goes on over many calls of theirs.
       await Promise.race([idle, aborted(shutdown.signal)]);
       clearTimeout(timeUp);

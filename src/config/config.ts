@@ -8,6 +8,8 @@ export interface Config {
   readonly grpc: GrpcConfig;
   /** `null`: no HTTP. */
   readonly http: HttpConfig | null;
+  /** Served where HTTP is. */
+  readonly ws: WsConfig;
   readonly limits: LimitsConfig;
   readonly data: DataConfig;
   /** `null`: none, and requests that ask for it are refused. */
@@ -65,6 +67,23 @@ export interface HttpConfig {
   /** 0 takes a free one. */
   readonly port: number;
   readonly maxBodyBytes: number;
+}
+
+/** Of one connection, where nothing else is said. A time of 0 is no limit. */
+export interface WsConfig {
+  /** Without a frame, while the client is the one to go on. */
+  readonly idleTimeoutMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly pingMs: number;
+  readonly maxFrame: number;
+  /** Frames, and bytes of them, that the engine has not taken. */
+  readonly maxFrames: number;
+  readonly maxFrameBytes: number;
+  /** Bytes that the client has not read. */
+  readonly maxUnsentBytes: number;
+  readonly maxConnections: number;
+  /** Whose pages may connect; empty for all. */
+  readonly origins: readonly string[];
 }
 
 export interface LimitsConfig {

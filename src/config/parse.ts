@@ -8,7 +8,7 @@ import type { Plan, Surroundings } from './plan.js';
 import { Report } from './report.js';
 import { nameTables, schema, serviceTable } from './schema.js';
 import { chooseSection } from './section.js';
-import { buildGrpc, buildHttp, refuseCollision } from './servers.js';
+import { buildGrpc, buildHttp, buildWs, refuseCollision } from './servers.js';
 import { buildServices, unfoldServices } from './services.js';
 import type { Settings } from './settings.js';
 
@@ -47,6 +47,7 @@ function build(plan: Plan, serviceSettings: ReadonlyMap<string, Settings>): Conf
     source: document.source,
     grpc,
     http,
+    ws: buildWs(plan),
     limits: {
       queue: settings.get(keys.queue),
       onceTimeoutMs: settings.get(keys.onceTimeout),

@@ -21,6 +21,7 @@ export const defaultSection = 'svcName';
 
 // Timers of Node end here.
 const longest = 2 ** 31 - 1;
+const longestSeconds = Math.floor(longest / 1000);
 const day = 24 * 60 * 60 * 1000;
 const count = { min: 0, max: longest };
 const onOff = { min: -longest, max: longest };
@@ -220,7 +221,7 @@ export const schema = {
     ttl: live(
       integer({ min: 1, max: longest, unit: 'ms' }),
       15000,
-      'Idle time after which a stream session ends. Requests of its client and results of the engine count as activity.',
+      'Idle time after which a stream session over gRPC ends. Requests of its client and results of the engine count as activity.',
     ),
     roll: live(integer({ min: 1, max: longest, unit: 'ms' }), 5000, 'Interval of the search for idle stream sessions.'),
     best: platform('Best number of sessions, for load reports.'),
@@ -308,7 +309,7 @@ export const schema = {
     queue: live(
       integer({ min: 0, max: 1_000_000 }),
       256,
-      'HTTP requests that wait for a place when [fc].max are running.',
+      'HTTP requests, and single requests over WebSocket, that wait for a place when [fc].max are running.',
     ),
     onceTimeout: live(duration({ min: 1, max: longest }), 120_000, 'Time for one request where the client gives none.'),
     drainTimeout: live(duration({ min: 0, max: day }), 10_000, 'Time for running requests when the loader stops.'),
@@ -450,8 +451,9 @@ export const schema = {
       { tolerant: true, inert: [0] },
     ),
     gray: platform('Label of a metric of the platform.', { inert: [false] }),
-    sessMode: later(boolean(), false, 'Serve streams over WebSocket instead of single HTTP requests.', {
+    sessMode: dead('Served streams over WebSocket instead of single HTTP requests.', {
       inert: [false],
+      note: 'has no effect: single requests and streams are served at the same time; remove it',
     }),
     pythonPluginCmd: later(text(), '', 'Command that starts a Python plugin.', { inert: [''] }),
     wrapperTrace: platform('Trace tags.', { inert: [false] }),
@@ -467,9 +469,46 @@ export const schema = {
     catchOn: early(),
     catchDump: early(),
   }),
-  ws: table('ws', 'WebSocket.', {
-    readTimeout: later(integer({ ...count, unit: 's' }), 15, 'Time without a frame after which a connection ends.'),
-    sessionTimeout: later(integer({ ...count, unit: 's' }), 180, 'Longest session.'),
+  ws: table('ws', 'WebSocket, at the address of HTTP: docs/websocket.md.', {
+    readTimeout: live(
+      integer({ min: 0, max: longestSeconds, unit: 's' }),
+      15,
+      'Time without a frame after which a connection ends, while the client is the one to go on. 0 for no limit.',
+    ),
+    sessionTimeout: live(
+      integer({ min: 0, max: longestSeconds, unit: 's' }),
+      180,
+      'Longest session, from the handshake on. 0 for no limit.',
+    ),
+    ping: live(
+      duration({ min: 0, max: longest }),
+      30_000,
+      'Interval of pings; a connection from which nothing came between two of them is cut. "0s" never pings.',
+    ),
+    maxFrame: live(size({ min: 1, max: 511 * MiB }), 16 * MiB, 'Largest frame taken.'),
+    frames: live(
+      integer({ min: 1, max: 1_000_000 }),
+      64,
+      'Frames of one connection that the engine has not taken; the connection is not read beyond. At most [limits].packets.',
+    ),
+    frameBytes: live(
+      size({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      4 * MiB,
+      'Bytes of such frames, with the same effect. One frame is taken whatever its size.',
+    ),
+    sendBuffer: live(
+      size({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      MiB,
+      'Bytes of results that a client has not read beyond which none are fetched from the engine.',
+    ),
+    maxConnections: live(
+      integer({ min: 1, max: 1_000_000 }),
+      10_000,
+      'Connections at the same time; further ones are refused (503).',
+    ),
+    origins: live(list(), [], 'Origins whose pages may connect, as browsers name them. Without any, every page may.', {
+      sample: '["https://app.example.com"]',
+    }),
   }),
   dataProcess: table('dataProcess', 'Audio conversion, which never worked.', {
     rsable: dead('Was read and not used.'),

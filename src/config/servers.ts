@@ -1,6 +1,6 @@
 import { type Address, formatAddress } from '../core/address.js';
 import { collide } from './address.js';
-import type { GrpcConfig, HttpConfig, WireConfig } from './config.js';
+import type { GrpcConfig, HttpConfig, WireConfig, WsConfig } from './config.js';
 import type { Plan } from './plan.js';
 import type { Key } from './key.js';
 import { schema } from './schema.js';
@@ -50,6 +50,22 @@ function buildWire(plan: Plan): WireConfig {
 export function buildHttp(plan: Plan): HttpConfig | null {
   const address = chooseListener(plan);
   return address === null ? null : { ...address, maxBodyBytes: plan.settings.get(schema.http.keys.maxBody) };
+}
+
+export function buildWs({ settings }: Plan): WsConfig {
+  const ws = schema.ws.keys;
+  return {
+    idleTimeoutMs: settings.get(ws.readTimeout) * 1000,
+    sessionTimeoutMs: settings.get(ws.sessionTimeout) * 1000,
+    pingMs: settings.get(ws.ping),
+    maxFrame: settings.get(ws.maxFrame),
+    // A stream refuses what is more than its own limit.
+    maxFrames: Math.min(settings.get(ws.frames), settings.get(schema.limits.keys.packets)),
+    maxFrameBytes: settings.get(ws.frameBytes),
+    maxUnsentBytes: settings.get(ws.sendBuffer),
+    maxConnections: settings.get(ws.maxConnections),
+    origins: settings.get(ws.origins),
+  };
 }
 
 /** A message that exceeds the memory for it could never be received. */

@@ -107,7 +107,7 @@ export function defaultPluginPath({ surroundings }: Plan): string {
 
 const moduleEndings: readonly string[] = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 
-const loaderRoutes = ['/healthz', '/readyz'];
+const loaderRoutes = ['/healthz', '/readyz', '/ping'];
 
 function buildRoute({ settings, report }: Plan, name: string, version: string): string {
   const route = settings.get(keys.route).replaceAll('{version}', version).replaceAll('{service}', name);

@@ -21,6 +21,9 @@ const table = {
   // The same code: clients of the serving tier answer it by going to another node.
   shuttingDown: [10110, 'service is shutting down'],
   handleInUse: [10110, 'handle is already stored'],
+  sessionTimeout: [10114, 'session timeout'],
+  idleTimeout: [10114, 'time out'],
+  undecodableFrame: [10163, 'parse request json error'],
   encodeFailed: [10400, 'marshal pb message fail'],
   malformedInput: [10401, 'malformed request message'],
   unsupported: [10600, "can't find reg event to exec request"],

@@ -1,16 +1,28 @@
 import type { Signal } from '../core/signal.js';
 
+interface Size<T> {
+  /** What may wait, in all. */
+  readonly max: number;
+  readonly of: (item: T) => number;
+}
+
 /** Hands results from the plugin to whoever asks next, in order, each to one. */
 export class ResultQueue<T> {
   readonly #capacity: number;
+  readonly #size: Size<T>;
+  #sum = 0;
   readonly #items: T[] = [];
   readonly #takers = new Set<(item: T | null) => void>();
   #room: (() => void) | null = null;
   #ended = false;
 
-  /** @param capacity results that may wait before `push` asks the producer to */
-  constructor(capacity: number) {
+  /**
+   * @param capacity results that may wait before `push` asks the producer to
+   * @param size the same for how large they are; without it that does not matter
+   */
+  constructor(capacity: number, size: Size<T> = { max: Infinity, of: () => 0 }) {
     this.#capacity = capacity;
+    this.#size = size;
   }
 
   get size(): number {
@@ -21,8 +33,11 @@ export class ResultQueue<T> {
   push(item: T): Promise<void> {
     const [taker] = this.#takers;
     if (taker !== undefined) taker(item);
-    else this.#items.push(item);
-    if (this.#items.length < this.#capacity) return Promise.resolve();
+    else {
+      this.#items.push(item);
+      this.#sum += this.#size.of(item);
+    }
+    if (this.#items.length < this.#capacity && this.#sum < this.#size.max) return Promise.resolve();
     return new Promise((resolve) => {
       this.#room = resolve;
     });
@@ -32,7 +47,8 @@ export class ResultQueue<T> {
   take(signal: Signal): Promise<T | null> {
     const item = this.#items.shift();
     if (item !== undefined) {
-      this.#makeRoom();
+      this.#sum -= this.#size.of(item);
+      if (this.#sum < this.#size.max) this.#makeRoom();
       return Promise.resolve(item);
     }
     if (this.#ended || signal.aborted) return Promise.resolve(null);
@@ -59,6 +75,7 @@ export class ResultQueue<T> {
 
   /** Takes out everything that waits. */
   clear(): T[] {
+    this.#sum = 0;
     return this.#items.splice(0);
   }
 

@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.js';
 import { AigesError } from '../core/errors.js';
-import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
+import { DataStatus, type Frame, isFinal, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
 import type { Signal } from '../core/signal.js';
 import type { Admission, Permit } from './admission.js';
@@ -56,6 +56,11 @@ export class Service {
   /** The personalised resources of the plugin; null when it takes none, or clients are not to load any. */
   get resources(): Resources | null {
     return this.#info?.capabilities.resources === true ? this.#resources : null;
+  }
+
+  /** What the plugin can do; nothing before it has started. */
+  get capabilities(): PluginInfo['capabilities'] {
+    return this.#info?.capabilities ?? { once: false, stream: false, resources: false };
   }
 
   /** Whether new calls are still taken. */
@@ -219,6 +224,11 @@ export class Service {
   async #use({ resourceIds }: Pick<Call, 'resourceIds'>, signal: Signal): Promise<Use | null> {
     return resourceIds.length === 0 || this.#resources === null ? null : this.#resources.use(resourceIds, signal);
   }
+}
+
+/** The status of a result of a stream: that of a frame that ends the stream, wherever it stands, else of the last one. */
+export function resultStatus(frames: readonly Frame[]): number {
+  return frames.find(isFinal)?.status ?? answerStatus(frames);
 }
 
 /** The status of a whole answer: that of its last frame. */

@@ -32,8 +32,9 @@ export interface SessionOptions {
   readonly inputs: readonly string[] | null;
 }
 
-/** Results that may wait for the client before the plugin's are left where they are. */
+/** Results, and bytes of them, that may wait for the client before the plugin's are left where they are. */
 const maxResults = 100;
+const maxResultBytes = 4 * 1024 * 1024;
 
 /** Names of inputs that a client may bring along: they are kept for as long as the session lasts. */
 const maxInputs = 1000;
@@ -47,13 +48,14 @@ export class Session {
   readonly done: Promise<void>;
   readonly #options: SessionOptions;
   readonly #packets: Reorder<Input>;
-  readonly #results = new ResultQueue<Output>(maxResults);
+  readonly #results = new ResultQueue<Output>(maxResults, { max: maxResultBytes, of: bytesIn });
   readonly #abort = new AbortController();
   /** Inputs that were seen, and whether the last frame of each ended it. */
   readonly #ended = new Map<string, boolean>();
   #wake: () => void = () => undefined;
   #failure: AigesError | null = null;
   #finished = false;
+  #lastWritten = false;
   #touched = performance.now();
 
   constructor(options: SessionOptions) {
@@ -65,6 +67,11 @@ export class Session {
   /** When the client or the plugin last did something, in milliseconds of `performance.now()`. */
   get touched(): number {
     return this.#touched;
+  }
+
+  /** Whether the plugin has got the end of every input. */
+  get inputEnded(): boolean {
+    return this.#lastWritten;
   }
 
   /** Says that the client is still there. */
@@ -126,9 +133,8 @@ export class Session {
       permit.release();
     }
     // The permit is free by now: a client that has the last result may open the next session at once.
-    if (final === null) return;
-    if (this.#failure === null) void this.#results.push(final);
-    else final.release();
+    if (final !== null && this.#failure === null) void this.#results.push(final);
+    else final?.release();
     this.#results.end();
   }
 
@@ -184,7 +190,10 @@ export class Session {
       const frames = await this.#options.prepare(packet.frames, stop);
       await stream.write(frames, { last });
       this.touch();
-      if (last) lastWritten();
+      if (last) {
+        this.#lastWritten = true;
+        lastWritten();
+      }
     } finally {
       packet.release();
     }
@@ -247,6 +256,10 @@ export class Session {
   #throwFailure(): void {
     if (this.#failure !== null) throw this.#failure;
   }
+}
+
+function bytesIn({ frames }: Output): number {
+  return frames.reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
 function gate(): { readonly promise: Promise<void>; readonly open: () => void } {

@@ -5,6 +5,7 @@ import { accuracy, MIN_ACCURACY } from '../../demo/digits/accuracy.mjs';
 import { type Digit, loadHeldOut, loadTraining } from '../../demo/digits/data.mjs';
 import { counters } from '../../src/runtimes/native/index.js';
 import { type RunningHost, startHost } from '../fixtures/host.js';
+import { WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceInput, onceRequest } from '../fixtures/xsf-client.js';
 
 const inDemo = (file: string): string => fileURLToPath(new URL(`../../demo/digits/${file}`, import.meta.url));
@@ -47,6 +48,29 @@ describe('the digit classifier behind the loader', () => {
       .toSorted((a, b) => a.key - b.key)
       .map(({ answer }) => answer);
     expect(accuracy(shuffled, labels(heldOut))).toBeLessThan(0.3);
+  });
+
+  it('answers over WebSocket, with and without base64, one frame with one frame', async () => {
+    const [digit] = heldOut;
+    const bytes = digit?.bytes ?? new Uint8Array();
+    const expected = await classify(loader, bytes);
+    const url = `${loader.httpUrl}/v1/private/svc`;
+
+    const plain = await WsClient.connect(url);
+    plain.send({ payload: { img: { image: Buffer.from(bytes).toString('base64') } } });
+    const frames = await plain.rest();
+    expect(frames.map(({ header }) => header.status)).toEqual([3]);
+    // The engine says that its text is JSON.
+    expect(frames.map(({ payload }) => payload?.['result']?.['text'])).toEqual([JSON.parse(expected)]);
+    expect(await plain.ended).toEqual({ code: 1000, reason: '' });
+
+    const binary = await WsClient.connect(url, ['aiges.binary']);
+    const document = JSON.stringify({ payload: { img: { image: bytes.length } } });
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(document.length);
+    binary.socket.send(Buffer.concat([length, Buffer.from(document), bytes]));
+    await binary.ended;
+    expect(binary.messages.map(({ data }) => data.toString().endsWith(`}}}${expected}`))).toEqual([true]);
   });
 
   it('answers JSON text', async () => {

@@ -8,6 +8,7 @@ import { createHost } from '../../src/host.js';
 import { createLogger } from '../../src/observability/logger.js';
 import { FakeRuntime, gate, textFrame } from '../fixtures/fake-runtime.js';
 import { type RunningHost, startHost, testConfig } from '../fixtures/host.js';
+import { WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceRequest } from '../fixtures/xsf-client.js';
 
 const echo = (_call: unknown, frames: readonly Frame[]): Frame[] =>
@@ -152,5 +153,50 @@ describe('createHost', () => {
     expect(await loader.host.drain()).toEqual({ stuck: 1, ended: false });
     expect((await grpc).output).toMatchObject({ code: 10110 });
     expect(runtime.stopped).toBe(0);
+  });
+});
+
+describe('WebSocket sessions at the end of the loader', () => {
+  const open = async (runtime: FakeRuntime, limits = {}): Promise<[RunningHost, WsClient]> => {
+    runtime.takesStreams = true;
+    const loader = await start(runtime, limits);
+    const client = await WsClient.connect(`${loader.httpUrl}/v1/private/svc`);
+    client.sendText('input', 'x', 1);
+    expect((await client.next()).header.status).toBe(0);
+    return [loader, client];
+  };
+
+  it('may go on until their last result has been sent', async () => {
+    const runtime = new FakeRuntime();
+    const [loader, client] = await open(runtime);
+    const drained = loader.host.drain();
+    const refused = new WsClient(`${loader.httpUrl}/v1/private/svc`);
+    expect((await refused.ended).code).toBe(1006);
+    client.sendText('input', 'y', 2);
+    await until(() => runtime.streams[0]?.written.length === 2);
+    runtime.streams[0]?.give('z', 2);
+    expect((await client.rest()).map(({ header }) => header.status)).toEqual([2]);
+    expect((await client.ended).code).toBe(1000);
+    expect(await drained).toEqual({ stuck: 0, ended: true });
+  });
+
+  it('are told that it shuts down when they take too long', async () => {
+    const runtime = new FakeRuntime();
+    const [loader, client] = await open(runtime, { drainTimeoutMs: 20 });
+    const drained = loader.host.drain();
+    expect(await client.next()).toMatchObject({ header: { code: 10110, message: 'service is shutting down' } });
+    expect((await client.ended).code).toBe(1001);
+    expect(await drained).toEqual({ stuck: 0, ended: true });
+    expect(runtime.streams[0]?.closed).toBe(1);
+  });
+
+  it('of clients that read nothing do not keep it from ending', async () => {
+    const runtime = new FakeRuntime();
+    const [loader, client] = await open(runtime, { drainTimeoutMs: 20 });
+    client.socket.pause();
+    for (let i = 0; i < 300; i++) runtime.streams[0]?.give('x'.repeat(64 * 1024));
+    expect(await loader.host.drain()).toEqual({ stuck: 0, ended: true });
+    expect(runtime.outputsAlive).toBe(0);
+    client.socket.terminate();
   });
 });

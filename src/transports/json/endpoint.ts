@@ -1,5 +1,6 @@
 import type { Service } from '../../engine/service.js';
 import type { OnceRequest } from './codec.js';
+import type { AttributeTypes } from './result.js';
 
 /** One service at one path, as clients that speak JSON find it. */
 export interface Endpoint {
@@ -7,6 +8,8 @@ export interface Endpoint {
   readonly route: string;
   /** Names of headers that the plugin gets as parameters. */
   readonly headerPass: readonly string[];
+  /** What the attributes of streamed results are in JSON; without it they are strings. */
+  readonly attributeType?: AttributeTypes;
 }
 
 /** The parameters that the plugin gets: those of the request, and the headers that are passed on. */

@@ -134,6 +134,7 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       'aiges.toml: limits.outputBytes: expected a size from 1B to 2047MiB such as "64MiB", "512KiB" or 4096 (bytes) but found "2GiB"',
     ],
     ['[limits]\nresults = 0', 'aiges.toml: limits.results: expected an integer from 1 to 10000000 but found 0'],
+    ['[plugin]\nroute = "/ping"', 'aiges.toml: plugin.route: /ping belongs to the loader itself; choose another'],
     ['[plugin]\nroute = "/healthz"', 'aiges.toml: plugin.route: /healthz belongs to the loader itself; choose another'],
     // Keys and tables that do not exist
     ['[svcName]\nprot = 1', 'aiges.toml: svcName.prot: unknown key; did you mean port?'],
@@ -141,7 +142,10 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['[svcName]\nmax = 1', 'aiges.toml: svcName.max: unknown key; max belongs to [fc]'],
     ['[fc]\nhttp_listen = ":1"', 'aiges.toml: fc.http_listen: unknown key; http_listen belongs to [wrapper]'],
     ['[http]\nquux = 1', 'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody'],
-    ['[ws]\nquux = 1', 'aiges.toml: ws.quux: unknown key; [ws] takes readTimeout, sessionTimeout'],
+    [
+      '[ws]\nquux = 1',
+      'aiges.toml: ws.quux: unknown key; [ws] takes readTimeout, sessionTimeout, ping, maxFrame, frames, frameBytes, sendBuffer, maxConnections, origins',
+    ],
     ['[fc]\n__proto__ = 1', 'aiges.toml: fc.__proto__: unknown key; [fc] takes max, able, router, ttl, roll'],
     ['[fc]\nconstructor = 1', 'aiges.toml: fc.constructor: unknown key; [fc] takes max, able, router, ttl, roll'],
     ['[fc]\n"a\\nb" = 1', 'aiges.toml: fc."a\\nb": unknown key; [fc] takes max, able, router, ttl, roll'],
@@ -283,6 +287,26 @@ describe('memory for messages', () => {
   });
 });
 
+describe('[ws]', () => {
+  test('is read', () => {
+    const text = '[ws]\nreadTimeout = "20"\nsessionTimeout = 0\nping = "0s"\norigins = ["https://a.example.com"]';
+    const { config, warnings } = parse(text);
+    expect(warnings).toEqual([]);
+    const origins = ['https://a.example.com'];
+    expect(config.ws).toMatchObject({ idleTimeoutMs: 20_000, sessionTimeoutMs: 0, pingMs: 0, origins });
+  });
+
+  test('lets no more frames wait than a stream takes packets', () => {
+    expect(parse('[ws]\nframes = 100\n[limits]\npackets = 10').config.ws.maxFrames).toBe(10);
+  });
+
+  test('needs no sessMode: both are served', () => {
+    expect(parse('[aiges]\nsessMode = true').warnings).toEqual([
+      'aiges.toml: aiges.sessMode: has no effect: single requests and streams are served at the same time; remove it',
+    ]);
+  });
+});
+
 describe('defaults', () => {
   test('are complete', () => {
     const { config, warnings } = parse('', { source: '<defaults>' });
@@ -316,6 +340,17 @@ describe('defaults', () => {
         },
       },
       http: { host: '127.0.0.1', port: 1888, maxBodyBytes: 67108864 },
+      ws: {
+        idleTimeoutMs: 15_000,
+        sessionTimeoutMs: 180_000,
+        pingMs: 30_000,
+        maxFrame: 16_777_216,
+        maxFrames: 64,
+        maxFrameBytes: 4_194_304,
+        maxUnsentBytes: 1_048_576,
+        maxConnections: 10_000,
+        origins: [],
+      },
       limits: {
         queue: 256,
         onceTimeoutMs: 120000,
@@ -554,8 +589,8 @@ describe('files of the original', () => {
       services: [{ name: 'svcName', maxConcurrent: 1, plugin: { asyncMode: true } }],
     });
     expect(config.services[0]?.pluginConfig.get('resource./opt/models/graph.bin')).toBe('GRAPH');
-    expect(warnings).toHaveLength(12);
-    expect(new Set(warnings).size).toBe(12);
+    expect(warnings).toHaveLength(10);
+    expect(new Set(warnings).size).toBe(10);
   });
 
   test('an early release with numbers for booleans loads too', () => {

@@ -49,6 +49,23 @@ describe('ResultQueue', () => {
     expect(pushed).toBe(true);
   });
 
+  it('holds the producer up while results are too large together, and takes one of any size', async () => {
+    const queue = new ResultQueue<string>(10, { max: 5, of: (text) => text.length });
+    await queue.push('four');
+    let pushed = 0;
+    const large = queue.push('much larger').then(() => pushed++);
+    const small = queue.push('x').then(() => pushed++);
+    await queue.take(never);
+    await Promise.resolve();
+    expect(pushed).toBe(0);
+    expect(await queue.take(never)).toBe('much larger');
+    await small;
+    expect(pushed).toBe(1);
+    queue.end();
+    void large;
+    expect(queue.size).toBe(1);
+  });
+
   it('lets the producer go when it ends', async () => {
     const queue = new ResultQueue<number>(1);
     const pushed = queue.push(1);

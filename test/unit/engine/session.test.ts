@@ -5,7 +5,7 @@ import type { Signal } from '../../../src/core/signal.js';
 import { Admission } from '../../../src/engine/admission.js';
 import type { Input } from '../../../src/engine/input.js';
 import { Session, type SessionOptions } from '../../../src/engine/session.js';
-import { FakeRuntime, type FakeStream, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
+import { FakeRuntime, FakeStream, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
 
 let runtime: FakeRuntime;
 let admission: Admission;
@@ -219,6 +219,32 @@ describe('Session', () => {
     await settle();
     expect(stream.written.map(({ last }) => last)).toEqual([false, true]);
     await session.close(closed);
+  });
+
+  it('says that its input has ended once the plugin has got the end of it', async () => {
+    const session = open();
+    const stream = await currentStream();
+    const written = gate();
+    stream.onWrite = () => written.promise;
+    session.put(0, packet(part('x', DataStatus.end)));
+    await settle();
+    expect(session.inputEnded).toBe(false);
+    written.open();
+    await settle();
+    expect(session.inputEnded).toBe(true);
+    await session.close(closed);
+  });
+
+  it('gives null when the plugin ends the stream without a last result', async () => {
+    runtime.openStream = () => {
+      const stream = new FakeStream(runtime);
+      const over = Promise.resolve({ done: true, value: undefined } as const);
+      stream.results = () => ({ [Symbol.asyncIterator]: () => ({ next: () => over }) });
+      return stream;
+    };
+    const session = open();
+    expect(await take(session)).toBeNull();
+    await session.done;
   });
 
   it('waits for declared inputs that have not been seen', async () => {

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { formatDecimal } from '../../../../src/core/decimal.js';
 import { DataType } from '../../../../src/core/frame.js';
-import { decodeOnce, encodeError, encodeOnce } from '../../../../src/transports/json/codec.js';
+import {
+  type JsonObject,
+  decodeDocument,
+  decodeOnce,
+  encodeError,
+  encodeOnce,
+  parseDocument,
+} from '../../../../src/transports/json/codec.js';
 import { textFrame } from '../../../fixtures/fake-runtime.js';
 
 const decode = (body: unknown): ReturnType<typeof decodeOnce> => decodeOnce(Buffer.from(JSON.stringify(body)));
@@ -117,6 +124,49 @@ describe('decodeOnce', () => {
           expect(error).toBeInstanceOf(AigesError);
         }
       }),
+    );
+  });
+});
+
+describe('a body that is nested too deeply', () => {
+  it.each([
+    ['as data', (deep: string) => `{"payload":{"a":{"text":${deep}}}}`],
+    ['as a header', (deep: string) => `{"header":{"a":${deep}}}`],
+    ['as an attribute', (deep: string) => `{"payload":{"a":{"rate":${deep}}}}`],
+  ])('is refused %s', (_where, body) => {
+    const deep = '['.repeat(200_000) + ']'.repeat(200_000);
+    expect(() => decodeOnce(Buffer.from(body(deep)))).toThrow(
+      expect.objectContaining({ code: 10001, detail: 'a value is nested too deeply' }),
+    );
+  });
+});
+
+describe('decodeDocument', () => {
+  const document = (text: string): JsonObject => parseDocument(Buffer.from(text));
+
+  it('asks for the status of an input that says none, and for the bytes of one that says how many', () => {
+    const asked: unknown[] = [];
+    const { frames } = decodeDocument(document('{"payload":{"a":{"audio":3},"b":{"text":"eA==","status":"2"}}}'), {
+      statusOf: (input) => {
+        asked.push(input);
+        return 1;
+      },
+      takeBytes: (length, path) => {
+        asked.push([length, path]);
+        return Buffer.from('abc');
+      },
+    });
+    expect(frames.map(({ key, data, type, status }) => [key, Buffer.from(data).toString(), type, status])).toEqual([
+      ['a', 'abc', 1, 1],
+      ['b', 'x', 0, 2],
+    ]);
+    expect(asked).toEqual([[3, 'payload.a.audio'], 'a']);
+  });
+
+  it('takes no number for data where all of it is in the document', () => {
+    const options = { statusOf: () => 1, takeBytes: null };
+    expect(() => decodeDocument(document('{"payload":{"a":{"audio":3}}}'), options)).toThrow(
+      expect.objectContaining({ code: 10001 }),
     );
   });
 });

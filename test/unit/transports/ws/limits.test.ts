@@ -1,0 +1,290 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { DataStatus, type Frame } from '../../../../src/core/frame.js';
+import { eventually } from '../../../fixtures/eventually.js';
+import { FakeRuntime, FakeStream, gate } from '../../../fixtures/fake-runtime.js';
+import { rawFrame, textOf } from '../../../fixtures/ws-client.js';
+import {
+  echoRuntime,
+  rawText,
+  startWs,
+  stopWs,
+  type WsSetup,
+  type WsSetupChanges,
+} from '../../../fixtures/ws-server.js';
+
+let open: WsSetup | null = null;
+
+async function start(changes?: WsSetupChanges): Promise<WsSetup> {
+  open = await startWs(changes);
+  return open;
+}
+
+afterEach(async () => {
+  await stopWs(open);
+  open = null;
+});
+
+/** A plugin that takes no packet before the gate is open. */
+function heldRuntime(): { runtime: FakeRuntime; letGo: () => void; writes: () => number } {
+  const held = gate();
+  const runtime = new FakeRuntime();
+  let writes = 0;
+  runtime.openStream = () => {
+    const stream = new FakeStream(runtime);
+    stream.onWrite = async (frames) => {
+      writes++;
+      await held.promise;
+      for (const { data, status } of frames) stream.give(Buffer.from(data).toString(), status);
+    };
+    return stream;
+  };
+  return { runtime, letGo: held.open, writes: () => writes };
+}
+
+const turns = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe('time', () => {
+  it.each([
+    ['before its first frame', false],
+    ['in the middle of its input', true],
+  ])('ends a session whose client says nothing %s', async (_when, begun) => {
+    const setup = await start({ runtime: echoRuntime(), limits: { idleTimeoutMs: 300 } });
+    const client = await setup.connect();
+    if (begun) {
+      client.sendText('input', 'x', 1);
+      await client.next();
+      expect(textOf(await client.next())).toBe('x');
+    }
+    expect(await client.next()).toMatchObject({ header: { code: 10114, message: 'time out', status: 0 } });
+    expect(await client.ended).toEqual({ code: 1008, reason: 'time out' });
+  });
+
+  it('is not counted by pings of the client', async () => {
+    const setup = await start({ limits: { idleTimeoutMs: 300 } });
+    const client = await setup.connect();
+    client.send({});
+    const pinging = setInterval(() => {
+      client.socket.ping();
+    }, 5);
+    await client.next();
+    expect((await client.ended).reason).toBe('time out');
+    clearInterval(pinging);
+  });
+
+  it('stands still while the plugin owes the results of a whole input', async () => {
+    const setup = await start({ limits: { idleTimeoutMs: 300 } });
+    const client = await setup.connect();
+    client.sendText('input', 'x', 2);
+    const stream = await setup.stream();
+    await eventually(() => stream.written.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    stream.give('late', DataStatus.end);
+    expect((await client.rest()).map((frame) => frame.header.code)).toEqual([0, 0]);
+  });
+
+  it('stands still while the plugin has not taken what was sent', async () => {
+    const { runtime, letGo } = heldRuntime();
+    const setup = await start({ runtime, limits: { idleTimeoutMs: 300 } });
+    const client = await setup.connect();
+    client.sendText('input', 'x', 0);
+    client.sendText('input', 'y', 2);
+    await client.next();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    letGo();
+    expect((await client.rest()).map((frame) => textOf(frame))).toEqual(['x', 'y']);
+  });
+
+  it('stands still while a single request runs', async () => {
+    const hold = gate();
+    const setup = await start({ once: () => hold.promise.then(() => []), limits: { idleTimeoutMs: 300 } });
+    const client = await setup.connect();
+    client.send({});
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    hold.open();
+    expect(await client.next()).toMatchObject({ header: { code: 0, status: 3 } });
+  });
+
+  it('stands still while the client does not read its results', async () => {
+    const setup = await start({ limits: { idleTimeoutMs: 800, maxUnsentBytes: 1024 } });
+    const client = await setup.raw();
+    client.write(rawText('x', 1));
+    const stream = await setup.stream();
+    client.pause();
+    for (let i = 0; i < 300; i++) stream.give('y'.repeat(64 * 1024));
+    await new Promise((resolve) => setTimeout(resolve, 1800));
+    expect(setup.errors).toEqual([]);
+    client.resume();
+    await eventually(() => client.frames.filter(({ opcode }) => opcode === 1).length).toBeGreaterThanOrEqual(301);
+    client.reset();
+  });
+
+  it('of a whole session ends it, whatever goes on', async () => {
+    const setup = await start({ runtime: echoRuntime(), limits: { sessionTimeoutMs: 80 } });
+    const client = await setup.connect();
+    const sending = setInterval(() => {
+      client.sendText('input', 'x', 1);
+    }, 5);
+    const frames = await client.rest();
+    clearInterval(sending);
+    expect(frames.at(-1)).toMatchObject({ header: { code: 10114, message: 'session timeout' } });
+    expect(await client.ended).toEqual({ code: 1008, reason: 'session timeout' });
+  });
+
+  it('of a whole session frees what a client that reads nothing holds', async () => {
+    const setup = await start({ limits: { sessionTimeoutMs: 1500, maxUnsentBytes: 1024 } });
+    const client = await setup.raw();
+    client.write(rawText('x', 1));
+    const stream = await setup.stream();
+    client.pause();
+    for (let i = 0; i < 300; i++) stream.give('y'.repeat(64 * 1024));
+    await eventually(() => stream.closed).toBe(1);
+    await setup.expectNothingLeft();
+    client.reset();
+  });
+});
+
+describe('pings', () => {
+  it('keep a client that answers them, and cut one that does not', async () => {
+    const setup = await start({ limits: { pingMs: 500 } });
+    const alive = await setup.connect();
+    alive.send({});
+    let pings = 0;
+    alive.socket.on('ping', () => pings++);
+    const mute = await setup.raw();
+    mute.write(rawFrame({ opcode: 1, data: '{}' }));
+    const stream = await setup.stream(1);
+    await eventually(() => mute.closed).toBe(true);
+    await eventually(() => stream.closed).toBe(1);
+    await eventually(() => pings).toBeGreaterThan(2);
+    expect(alive.socket.readyState).toBe(alive.socket.OPEN);
+  });
+
+  it('are not held against a client that we do not read', async () => {
+    const { runtime, letGo } = heldRuntime();
+    const setup = await start({ runtime, limits: { pingMs: 250, maxFrames: 1 } });
+    const client = await setup.connect();
+    for (let i = 0; i < 20; i++) client.sendText('input', 'x', i < 19 ? 1 : 2);
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    letGo();
+    expect(await client.rest()).toHaveLength(21);
+  });
+
+  it('of a client in a flood are answered or its connection is cut, and hold nothing', async () => {
+    const setup = await start();
+    const client = await setup.raw();
+    client.pause();
+    const ping = rawFrame({ opcode: 9, data: 'x'.repeat(125) });
+    for (let i = 0; i < 50_000; i++) client.write(ping);
+    client.resume();
+    await eventually(() => client.closed || client.frames.filter(({ opcode }) => opcode === 10).length === 50_000).toBe(
+      true,
+    );
+    client.reset();
+  });
+});
+
+describe('a plugin that is slower than its client', () => {
+  it('has the connection wait when enough frames wait, and gets all of them in order', async () => {
+    const { runtime, letGo, writes } = heldRuntime();
+    const setup = await start({ runtime, limits: { maxFrames: 4 } });
+    const client = await setup.connect();
+    const frames = 2000;
+    const text = (index: number): string => `${index}-`.padEnd(16 * 1024, 'x');
+    for (let i = 0; i < frames; i++) client.sendText('input', text(i), i + 1 < frames ? 1 : 2);
+    await eventually(writes).toBe(1);
+    await turns(50);
+    // What has left the client fits into the buffers of the system and our own.
+    expect(client.socket.bufferedAmount).toBeGreaterThan(8 << 20);
+    letGo();
+    const results = await client.rest();
+    expect(results.slice(1).map((frame) => Number.parseInt(textOf(frame)))).toEqual(
+      Array.from({ length: frames }, (_, index) => index),
+    );
+  });
+
+  it('has it wait for bytes as for frames, and takes a frame that is larger than all that may wait', async () => {
+    const { runtime, letGo, writes } = heldRuntime();
+    const setup = await start({ runtime, limits: { maxFrameBytes: 1000 } });
+    const client = await setup.connect();
+    const held = 'x'.repeat(500_000);
+    for (let i = 0; i < 60; i++) client.sendText('input', held, i < 59 ? 1 : 2);
+    await eventually(writes).toBe(1);
+    await turns(50);
+    expect(client.socket.bufferedAmount).toBeGreaterThan(8 << 20);
+    letGo();
+    const results = await client.rest();
+    expect(results).toHaveLength(61);
+    expect(textOf(results[60] ?? (await client.next()))).toBe(held);
+  });
+
+  it('has it wait for small frames that came in one piece too', async () => {
+    const { runtime, letGo } = heldRuntime();
+    const setup = await start({ runtime, limits: { maxFrames: 2 } });
+    const client = await setup.raw();
+    const frames = 5000;
+    client.write(...Array.from({ length: frames }, () => rawText('x', 1)), rawText('end', 2));
+    await turns(50);
+    letGo();
+    await eventually(() => client.frames.length).toBe(frames + 3);
+    client.finish();
+  });
+});
+
+describe('clients that are slower than their plugin', () => {
+  it('64 of them hold as many results as documented, and lose none', async () => {
+    const sessions = 64;
+    const results = 160;
+    const size = 64 * 1024;
+    const maxUnsentBytes = 256 * 1024;
+    let made = 0;
+    const runtime = new FakeRuntime();
+    runtime.openStream = () => {
+      const stream = new FakeStream(runtime);
+      // Gives the next result when it is asked for one, as plugins do.
+      stream.results = async function* () {
+        for (let i = 1; i <= results; i++) {
+          made++;
+          const data = Buffer.alloc(size, i);
+          const status = i < results ? DataStatus.continue : DataStatus.end;
+          const frame: Frame = { key: 'result', data, type: 1, status, desc: new Map() };
+          yield await Promise.resolve(runtime.output([frame]));
+        }
+      };
+      return stream;
+    };
+    const setup = await start({ runtime, permits: sessions, limits: { maxUnsentBytes } });
+    const clients = await Promise.all(
+      Array.from({ length: sessions }, async (_, index) => {
+        // Half of them with, half without base64.
+        const client = await setup.raw(index % 2 === 0 ? { 'sec-websocket-protocol': 'aiges.binary' } : {}, 2);
+        client.pause();
+        client.write(rawText('x', 2));
+        return client;
+      }),
+    );
+    await eventually(() => runtime.streams.length).toBe(sessions);
+    // Until nothing moves any more.
+    let before = -1;
+    while (before !== made) {
+      before = made;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    // 4 MiB in the session, what the connection may hold, and what the system takes beyond that.
+    const held = 4 * 1024 * 1024 + maxUnsentBytes + 2 * size;
+    expect(runtime.outputsAlive * size).toBeLessThanOrEqual(sessions * held);
+    expect(made).toBeLessThan(sessions * results);
+    expect(setup.service.load.running).toBe(sessions);
+    for (const client of clients) client.resume();
+    for (const client of clients) {
+      await eventually(() => client.frames.at(-1)?.opcode).toBe(8);
+      const bytes = client.frames.slice(1, -1).reduce((sum, { length }) => sum + length, 0);
+      expect(bytes).toBeGreaterThanOrEqual(results * size);
+      expect(client.frames.filter(({ fin, opcode }) => fin && opcode !== 8)).toHaveLength(results + 1);
+    }
+    expect(made).toBe(sessions * results);
+    await setup.expectNothingLeft();
+    for (const client of clients) client.reset();
+  });
+});
