@@ -1,6 +1,7 @@
 import type { Call } from '../core/call.js';
+import type { Descriptor } from '../core/descriptor.js';
 import { AigesError } from '../core/errors.js';
-import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
+import { DataStatus, type Frame, isFinal, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
 import type { Signal } from '../core/signal.js';
 import type { Admission, Permit } from './admission.js';
@@ -56,6 +57,21 @@ export class Service {
   /** The personalised resources of the plugin; null when it takes none, or clients are not to load any. */
   get resources(): Resources | null {
     return this.#info?.capabilities.resources === true ? this.#resources : null;
+  }
+
+  /** What kinds of call the plugin takes; null before it has started. */
+  get capabilities(): PluginInfo['capabilities'] | null {
+    return this.#info?.capabilities ?? null;
+  }
+
+  /** What the plugin says about its requests and answers; null when it says nothing. */
+  get descriptor(): Descriptor | null {
+    return this.#info?.descriptor ?? null;
+  }
+
+  /** The names of the inputs: who configures the service has the last word. null when nobody can say. */
+  get inputs(): readonly string[] | null {
+    return this.#streams.inputs ?? this.#info?.inputs ?? null;
   }
 
   /** Whether new calls are still taken. */
@@ -131,7 +147,7 @@ export class Service {
    * @throws AigesError `invalidInput`
    */
   checkInputs(frames: readonly Frame[]): void {
-    const inputs = this.#inputs;
+    const inputs = this.inputs;
     const unknown = inputs === null ? undefined : frames.find(({ key }) => !inputs.includes(key));
     if (inputs === null || unknown === undefined) return;
     const names = inputs.map((name) => JSON.stringify(name)).join(', ');
@@ -148,7 +164,7 @@ export class Service {
     if (call.resourceIds.length > 0) this.#resources?.check(call.resourceIds);
     const session = new Session({
       ...this.#streams,
-      inputs: this.#inputs,
+      inputs: this.inputs,
       prepare: this.#prepare,
       call,
       firstNumber,
@@ -186,11 +202,6 @@ export class Service {
     return failures;
   }
 
-  /** The names of the inputs: who configures the service has the last word. */
-  get #inputs(): readonly string[] | null {
-    return this.#streams.inputs ?? this.#info?.inputs ?? null;
-  }
-
   async #queue(signal: Signal): Promise<Permit> {
     signal.throwIfAborted();
     return this.#admission.acquire(signal);
@@ -224,4 +235,9 @@ export class Service {
 /** The status of a whole answer: that of its last frame. */
 export function answerStatus(frames: readonly Frame[]): number {
   return frames.at(-1)?.status ?? DataStatus.once;
+}
+
+/** The status of one result of a stream: that of a frame that ends it, wherever it stands, else that of the last one. */
+export function resultStatus(frames: readonly Frame[]): number {
+  return frames.find(isFinal)?.status ?? answerStatus(frames);
 }

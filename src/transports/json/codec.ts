@@ -3,8 +3,8 @@ import { formatDecimal } from '../../core/decimal.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, DataType, type Frame } from '../../core/frame.js';
 
-type Json = null | boolean | number | string | Json[] | JsonObject;
-interface JsonObject {
+export type Json = null | boolean | number | string | Json[] | JsonObject;
+export interface JsonObject {
   [key: string]: Json;
 }
 
@@ -29,11 +29,18 @@ const outputAttributes = ['encoding', 'format', 'compress'] as const;
 const typeNames = Object.keys(DataType) as (keyof typeof DataType)[];
 
 /**
+ * Reads the document that a request is.
+ * @throws AigesError `undecodableBody`
+ */
+export function parseDocument(body: Uint8Array): JsonObject {
+  return asObject(parse(body), 'the body', 'undecodableBody');
+}
+
+/**
  * Decodes `{"header":{…}, "parameter":{<service>:{…}}, "payload":{<name>:{…}}}`.
  * @throws AigesError `undecodableBody` or `inconvertibleBody`, naming the path of the value at fault
  */
-export function decodeOnce(body: Buffer): OnceRequest {
-  const root = asObject(parse(body), 'the body', 'undecodableBody');
+export function decodeDocument(root: JsonObject): OnceRequest {
   const headers = new Map<string, string>();
   for (const [key, value] of entries(section(root, 'header'))) headers.set(key, scalar(value));
   const { params, expect } = decodeParameter(section(root, 'parameter'));
@@ -41,6 +48,11 @@ export function decodeOnce(body: Buffer): OnceRequest {
     decodePayload(name, asObject(value, `payload.${name}`, 'undecodableBody')),
   );
   return { headers, params, expect, frames };
+}
+
+/** Both steps at once. */
+export function decodeOnce(body: Uint8Array): OnceRequest {
+  return decodeDocument(parseDocument(body));
 }
 
 /** Encodes `{"header":{"code":0,…}, "payload":{…}}` with a newline at its end. */
@@ -63,7 +75,7 @@ export function encodeError(error: AigesError, sid: string): string {
   return `${JSON.stringify({ header: { code: error.code, message, sid }, payload: null })}\n`;
 }
 
-function parse(body: Buffer): Json {
+function parse(body: Uint8Array): Json {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as Json;
   } catch (error) {

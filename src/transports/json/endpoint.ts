@@ -1,3 +1,4 @@
+import type { Descriptor } from '../../core/descriptor.js';
 import type { Service } from '../../engine/service.js';
 import type { OnceRequest } from './codec.js';
 
@@ -5,6 +6,8 @@ import type { OnceRequest } from './codec.js';
 export interface Endpoint {
   readonly service: Service;
   readonly route: string;
+  /** What is known of its requests and answers; null when nothing is. */
+  readonly descriptor: Descriptor | null;
   /** Names of headers that the plugin gets as parameters. */
   readonly headerPass: readonly string[];
 }

@@ -1,11 +1,11 @@
 import type { ExpectedOutput } from '../../core/call.js';
 import type { AigesError } from '../../core/errors.js';
-import { type Frame, isFinal } from '../../core/frame.js';
+import type { Frame } from '../../core/frame.js';
 import type { Output } from '../../core/runtime.js';
 import type { Signal } from '../../core/signal.js';
 import { expectedAttributes } from '../../engine/expect.js';
 import type { Input } from '../../engine/input.js';
-import { answerStatus } from '../../engine/service.js';
+import { resultStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
 import type { Payload } from './codec.js';
 import type { Posting } from './posting.js';
@@ -73,11 +73,6 @@ export class XsfStream {
     attributes.set('seq', String(count)).set('status', String(frame.status));
     return { frame, attributes };
   }
-}
-
-/** The status of a whole result: that of a frame that ends the stream, wherever it stands, else that of the last one. */
-function resultStatus(frames: readonly Frame[]): number {
-  return frames.find(isFinal)?.status ?? answerStatus(frames);
 }
 
 export function releaseOf(output: Output): () => void {

@@ -1,57 +1,16 @@
 import type { AddressInfo } from 'node:net';
 import { request } from 'node:http';
-import type { FastifyInstance } from 'fastify';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataType } from '../../../../src/core/frame.js';
-import { Admission } from '../../../../src/engine/admission.js';
-import { Service } from '../../../../src/engine/service.js';
-import { createHttpServer, type HttpOptions } from '../../../../src/transports/http/server.js';
-import { type Answer, FakeRuntime, gate, prepare, streams, textFrame } from '../../../fixtures/fake-runtime.js';
-
-const route = '/v1/private/echo';
-let open: FastifyInstance | null = null;
-
-interface Setup {
-  app: FastifyInstance;
-  runtime: FakeRuntime;
-  service: Service;
-  errors: AigesError[];
-}
-
-function setup(answer: Answer, changes: Partial<HttpOptions> = {}, limits = { permits: 1, queue: 0 }): Setup {
-  const runtime = new FakeRuntime(answer);
-  const service = new Service({
-    name: 'echo',
-    runtime,
-    admission: new Admission(limits),
-    prepare,
-    resources: null,
-    streams,
-  });
-  const errors: AigesError[] = [];
-  const app = createHttpServer({
-    services: [{ service, route, headerPass: ['appid', 'sid'] }],
-    maxBodyBytes: 1024,
-    onceTimeoutMs: 60_000,
-    ready: () => service.accepting,
-    shutdown: new AbortController().signal,
-    onError: (error) => errors.push(error),
-    ...changes,
-  });
-  open = app;
-  return { app, runtime, service, errors };
-}
-
-afterEach(async () => {
-  await open?.close();
-});
+import { type Answer, gate, textFrame } from '../../../fixtures/fake-runtime.js';
+import { route, setup } from '../../../fixtures/http-server.js';
 
 const echo: Answer = (_call, frames) => frames.map((frame) => ({ ...frame, key: 'result' }));
 
 describe('POST <route>', () => {
   it('answers a body that is not JSON with 400 and what is wrong with it', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     const response = await app.inject({ method: 'POST', url: route, payload: '{' });
     expect(response.statusCode).toBe(400);
     expect(response.json()).toMatchObject({ header: { code: 10000 }, payload: null });
@@ -61,12 +20,12 @@ describe('POST <route>', () => {
   });
 
   it('answers a request without a body with 400', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     expect((await app.inject({ method: 'POST', url: route })).statusCode).toBe(400);
   });
 
   it('answers a body beyond the limit with 413', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     const response = await app.inject({ method: 'POST', url: route, payload: Buffer.alloc(2000, 0x20) });
     expect(response.statusCode).toBe(413);
     expect(response.json()).toMatchObject({ header: { code: 10000 } });
@@ -74,7 +33,7 @@ describe('POST <route>', () => {
 
   it('answers 429 with Retry-After when there is no permit and no place to wait', async () => {
     const hold = gate<readonly never[]>();
-    const { app } = setup(() => hold.promise);
+    const { app } = await setup(() => hold.promise);
     const first = app.inject({ method: 'POST', url: route, payload: '{}' });
     await app.inject('/healthz');
     const second = await app.inject({ method: 'POST', url: route, payload: '{}' });
@@ -87,7 +46,7 @@ describe('POST <route>', () => {
 
   it('answers 504 when the plugin takes longer than allowed, and keeps the permit until it returns', async () => {
     const hold = gate<readonly never[]>();
-    const { app, service } = setup(() => hold.promise, { onceTimeoutMs: 5 });
+    const { app, service } = await setup(() => hold.promise, { onceTimeoutMs: 5 });
     const response = await app.inject({ method: 'POST', url: route, payload: '{}' });
     expect(response.statusCode).toBe(504);
     expect(response.json()).toMatchObject({ header: { code: 10102 } });
@@ -98,7 +57,7 @@ describe('POST <route>', () => {
   });
 
   it("answers 500 with the plugin's text and code", async () => {
-    const { app, errors } = setup(() => {
+    const { app, errors } = await setup(() => {
       throw new AigesError('execFailed', { message: 'bad picture;code=7', pluginCode: 7 });
     });
     const response = await app.inject({ method: 'POST', url: route, payload: '{}' });
@@ -108,7 +67,7 @@ describe('POST <route>', () => {
   });
 
   it('answers 503 while the service drains', async () => {
-    const { app, service } = setup(echo);
+    const { app, service } = await setup(echo);
     await service.drain();
     const response = await app.inject({ method: 'POST', url: route, payload: '{}' });
     expect(response.statusCode).toBe(503);
@@ -117,7 +76,7 @@ describe('POST <route>', () => {
   });
 
   it('answers 400 when the plugin gives an output that the request does not name', async () => {
-    const { app, runtime } = setup(() => [textFrame('other', 'x')]);
+    const { app, runtime } = await setup(() => [textFrame('other', 'x')]);
     const payload = JSON.stringify({ parameter: { echo: { result: {} } } });
     const response = await app.inject({ method: 'POST', url: route, payload });
     expect(response.statusCode).toBe(400);
@@ -126,7 +85,7 @@ describe('POST <route>', () => {
   });
 
   it('gives all outputs with the types of the plugin when the request names none', async () => {
-    const { app, runtime } = setup(() => [
+    const { app, runtime } = await setup(() => [
       textFrame('text', 'seven', { desc: new Map([['encoding', 'utf8']]) }),
       textFrame('image', 'abc', { type: DataType.image }),
     ]);
@@ -144,7 +103,7 @@ describe('POST <route>', () => {
   });
 
   it('repeats the attributes that the request asked for', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     const payload = JSON.stringify({
       header: { appid: 'demo' },
       parameter: { echo: { result: { encoding: 'utf8', compress: 'raw', format: 'plain', data_type: 'text' } } },
@@ -158,7 +117,7 @@ describe('POST <route>', () => {
 
   it('hands sid and the listed headers to the plugin as parameters', async () => {
     let seen = new Map<string, string>();
-    const { app } = setup((call) => {
+    const { app } = await setup((call) => {
       seen = new Map(call.params);
       expect(call.tag).toBe(call.sid);
       return [];
@@ -171,7 +130,7 @@ describe('POST <route>', () => {
   });
 
   it('takes any content type, as clients of the original send it', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/octet-stream', 'abc', ';;']) {
       const headers = { 'content-type': type };
       expect((await app.inject({ method: 'POST', url: route, payload: '{}', headers })).statusCode).toBe(200);
@@ -179,7 +138,7 @@ describe('POST <route>', () => {
   });
 
   it('refuses delivery through a message broker', async () => {
-    const { app, runtime } = setup(echo);
+    const { app, runtime } = await setup(echo);
     const response = await app.inject({ method: 'POST', url: route, payload: '{"header":{"downMethod":"async"}}' });
     expect(response.statusCode).toBe(400);
     expect(response.json()).toMatchObject({ header: { code: 10106 } });
@@ -188,7 +147,7 @@ describe('POST <route>', () => {
 
   it('tells the plugin when the client leaves', async () => {
     const left = gate<unknown>();
-    const { app, service } = setup(
+    const { app, service } = await setup(
       (call) =>
         new Promise((resolve) => {
           call.signal.addEventListener('abort', () => {
@@ -211,14 +170,14 @@ describe('POST <route>', () => {
 
 describe('other paths', () => {
   it('answers an unknown path with 404 and the routes there are', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     const response = await app.inject('/v1/private/nope');
     expect(response.statusCode).toBe(404);
     expect(response.body).toContain(`POST ${route}`);
   });
 
   it('answers probes', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     expect((await app.inject('/healthz')).json()).toEqual({ status: 'ok' });
     expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready' });
   });
