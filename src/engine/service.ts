@@ -59,19 +59,9 @@ export class Service {
     return this.#info?.capabilities.resources === true ? this.#resources : null;
   }
 
-  /** What kinds of call the plugin takes; null before it has started. */
-  get capabilities(): PluginInfo['capabilities'] | null {
-    return this.#info?.capabilities ?? null;
-  }
-
-  /** What the plugin says about its requests and answers; null when it says nothing. */
-  get descriptor(): Descriptor | null {
-    return this.#info?.descriptor ?? null;
-  }
-
-  /** The names of the inputs: who configures the service has the last word. null when nobody can say. */
-  get inputs(): readonly string[] | null {
-    return this.#streams.inputs ?? this.#info?.inputs ?? null;
+  /** What the plugin can do; nothing before it has started. */
+  get capabilities(): PluginInfo['capabilities'] {
+    return this.#info?.capabilities ?? { once: false, stream: false, resources: false };
   }
 
   /** Whether new calls are still taken. */
@@ -87,6 +77,16 @@ export class Service {
   /** Streams whose permit is taken. */
   get sessions(): number {
     return this.#sessions;
+  }
+
+  /** What the plugin says about its requests and answers; null when it says nothing. */
+  get descriptor(): Descriptor | null {
+    return this.#info?.descriptor ?? null;
+  }
+
+  /** The names of the inputs: who configures the service has the last word. null when nobody can say. */
+  get inputs(): readonly string[] | null {
+    return this.#streams.inputs ?? this.#info?.inputs ?? null;
   }
 
   /**
@@ -232,12 +232,12 @@ export class Service {
   }
 }
 
+/** The status of a result of a stream: that of a frame that ends the stream, wherever it stands, else of the last one. */
+export function resultStatus(frames: readonly Frame[]): number {
+  return frames.find(isFinal)?.status ?? answerStatus(frames);
+}
+
 /** The status of a whole answer: that of its last frame. */
 export function answerStatus(frames: readonly Frame[]): number {
   return frames.at(-1)?.status ?? DataStatus.once;
-}
-
-/** The status of one result of a stream: that of a frame that ends it, wherever it stands, else that of the last one. */
-export function resultStatus(frames: readonly Frame[]): number {
-  return frames.find(isFinal)?.status ?? answerStatus(frames);
 }

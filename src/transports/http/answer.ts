@@ -1,8 +1,9 @@
 import { finished } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { Output } from '../../core/runtime.js';
-import { answerAttributes, onceAnswer } from '../json/answers.js';
-import { encodeOnce, type OnceRequest } from '../json/codec.js';
+import { frameAttributes } from '../../engine/output-attributes.js';
+import { answerStatus } from '../../engine/service.js';
+import { bytesOf, encodeOnce, type OnceRequest } from '../json/codec.js';
 import type { Endpoint } from '../json/endpoint.js';
 import { mediaTypeOf } from './media-types.js';
 import { HttpRefusal } from './refusal.js';
@@ -10,7 +11,8 @@ import { HttpRefusal } from './refusal.js';
 /** The output of a one-shot call as the text of its document. Lets go of the output. */
 export function encodeOutput(output: Output, sid: string, expect: OnceRequest['expect']): string {
   try {
-    return encodeOnce(onceAnswer(output.frames, sid, expect));
+    const payloads = output.frames.map((frame) => ({ frame, attributes: frameAttributes(frame, expect, 0) }));
+    return encodeOnce({ sid, status: answerStatus(output.frames), payloads });
   } finally {
     // The JSON text holds a copy of every payload.
     output.release();
@@ -28,7 +30,7 @@ export function sendBytes(reply: FastifyReply, output: Output, expect: OnceReque
     output.release();
     throw notOne(output.frames.map(({ key }) => key));
   }
-  let bytes = Buffer.from(frame.data.buffer, frame.data.byteOffset, frame.data.byteLength);
+  let bytes = bytesOf(frame);
   if (output.leased === true) {
     // A slow client must not keep an engine from its memory.
     bytes = Buffer.from(bytes);
@@ -40,7 +42,7 @@ export function sendBytes(reply: FastifyReply, output: Output, expect: OnceReque
   }
   return reply
     .headers({ 'x-aiges-code': '0', 'x-content-type-options': 'nosniff' })
-    .type(mediaTypeOf(frame.type, answerAttributes(frame, expect)))
+    .type(mediaTypeOf(frame.type, frameAttributes(frame, expect, 0)))
     .send(bytes);
 }
 

@@ -1,9 +1,10 @@
 import { AigesError } from '../../core/errors.js';
-import { DataStatus, type Frame, isFinal } from '../../core/frame.js';
+import { type Frame, isFinal } from '../../core/frame.js';
 import type { Output } from '../../core/runtime.js';
 import { openDeadline } from '../../engine/deadline.js';
+import { StreamAttributes } from '../../engine/output-attributes.js';
+import { resultStatus } from '../../engine/service.js';
 import { encodeError, encodeOnce } from '../json/codec.js';
-import { StreamAnswers } from '../json/answers.js';
 import { encodeOutput } from './answer.js';
 import { callOf, callOnce, type Exchange } from './once.js';
 
@@ -23,7 +24,8 @@ export async function* onceEvents(exchange: Exchange, timeoutMs: number): Events
  */
 export async function* streamEvents(exchange: Exchange): Events {
   const { service } = exchange.endpoint;
-  const frames = exchange.request.frames.map(wholeInput);
+  const { frames } = exchange.request;
+  checkWhole(frames);
   service.checkInputs(frames);
   const end = openDeadline(Infinity, () => new AigesError('timeout'), exchange.ends);
   try {
@@ -37,12 +39,12 @@ export async function* streamEvents(exchange: Exchange): Events {
     try {
       // What is decoded is memory of the garbage collector.
       session.put(1, { frames, last: true, release: () => undefined });
-      const answers = new StreamAnswers(exchange.sid, exchange.request.expect);
+      const attributes = new StreamAttributes(exchange.request.expect);
       for (let final = false; !final;) {
         const output = await session.next(end.signal);
         if (output === null) throw AigesError.from(end.signal.reason);
         final = output.frames.some(isFinal);
-        yield resultEvent(encodeResult(output, answers));
+        yield resultEvent(encodeResult(output, exchange.sid, attributes));
       }
     } finally {
       // A stream that has ended by itself does not mind.
@@ -53,9 +55,11 @@ export async function* streamEvents(exchange: Exchange): Events {
   }
 }
 
-function encodeResult(output: Output, answers: StreamAnswers): string {
+/** Lets go of the output: the text holds a copy of it. */
+function encodeResult(output: Output, sid: string, attributes: StreamAttributes): string {
   try {
-    return encodeOnce(answers.next(output.frames));
+    const payloads = output.frames.map((frame) => ({ frame, attributes: attributes.next(frame) }));
+    return encodeOnce({ sid, status: resultStatus(output.frames), payloads });
   } finally {
     output.release();
   }
@@ -129,14 +133,11 @@ export async function* fromFirst(first: string, rest: Events, onFailure: (caught
   }
 }
 
-/** @throws AigesError `invalidInput` for an input that says that more of it follows */
-function wholeInput(frame: Frame): Frame {
-  if (isFinal(frame) && frame.desc.has('status')) return frame;
-  if (frame.desc.has('status')) {
-    throw new AigesError('invalidInput', {
-      detail: `payload.${frame.key}.status is ${frame.status}: the body is the whole input, so leave status out, or set 2 or 3`,
-    });
-  }
-  // What a stream ends with; engines look for it.
-  return { ...frame, status: DataStatus.end };
+/** @throws AigesError `invalidInput` for an input of which more would have to follow */
+function checkWhole(frames: readonly Frame[]): void {
+  const open = frames.find((frame) => !isFinal(frame));
+  if (open === undefined) return;
+  throw new AigesError('invalidInput', {
+    detail: `payload.${open.key}.status is ${open.status}, but the body is the whole input; leave status out, or set 2 or 3`,
+  });
 }

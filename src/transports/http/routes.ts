@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AigesError } from '../../core/errors.js';
+import { DataStatus } from '../../core/frame.js';
 import type { Signal } from '../../core/signal.js';
 import type { Endpoint } from '../json/endpoint.js';
 import { checkOneOutput, encodeOutput, sendBytes, sendJson } from './answer.js';
 import { type ErrorContext, type OnError, sendError } from './errors.js';
-import { errorEvent, fromFirst, onceEvents, streamEvents, withPings } from './events.js';
+import { errorEvent, type Events, fromFirst, onceEvents, streamEvents, withPings } from './events.js';
 import { type Form, negotiate } from './negotiation.js';
 import { callOnce, type Exchange } from './once.js';
 import { HttpRefusal } from './refusal.js';
@@ -63,11 +64,17 @@ async function answer(
     gone.abort();
   });
   const form = chooseForm(endpoint, request.headers.accept);
+  const streams = form === 'events' && endpoint.service.capabilities.stream;
   const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const query = request.query as Readonly<Record<string, string | string[]>>;
-  const decoded = await readRequest({ bytes, contentType: request.sentType, query }, endpoint);
+  // The body of a stream is all of it: its inputs end with it, which is what engines look for.
+  const status = streams ? DataStatus.end : DataStatus.once;
+  const decoded = await readRequest({ bytes, contentType: request.sentType, query }, endpoint, status);
   const exchange: Exchange = { endpoint, sid, request: decoded, ends: [gone.signal, options.shutdown] };
-  if (form === 'events') return sendEvents(exchange, options, request, reply);
+  if (form === 'events') {
+    const events = streams ? streamEvents(exchange) : onceEvents(exchange, options.onceTimeoutMs);
+    return sendEvents(withPings(events, options.pingMs), options, request, reply, sid);
+  }
   if (form === 'bytes') checkOneOutput(endpoint, decoded);
   const output = await callOnce(exchange, options.onceTimeoutMs);
   return form === 'bytes'
@@ -77,15 +84,16 @@ async function answer(
 
 /** @throws HttpRefusal 406 */
 function chooseForm({ service }: Endpoint, accept: string | undefined): Form {
-  // A plugin that has not said what it can do is asked the simplest.
-  const { once, stream } = service.capabilities ?? { once: true, stream: false };
-  const form = negotiate(accept, once || !stream ? ['json', 'events', 'bytes'] : ['events']);
+  const { once, stream } = service.capabilities;
+  // What can do neither says so itself.
+  const streamsOnly = stream && !once;
+  const form = negotiate(accept, streamsOnly ? ['events'] : ['json', 'events', 'bytes']);
   if (form !== null) return form;
   throw new HttpRefusal(
     406,
-    once || !stream
-      ? `nothing can be sent as "${String(accept)}"; accept application/json, text/event-stream, or a type of data such as image/*`
-      : 'this service answers with a stream of results; send the header Accept: text/event-stream',
+    streamsOnly
+      ? 'this service answers with a stream of results; send the header Accept: text/event-stream'
+      : `nothing can be sent as "${String(accept)}"; accept application/json, text/event-stream, or a type of data such as image/*`,
   );
 }
 
@@ -94,19 +102,16 @@ function chooseForm({ service }: Endpoint, accept: string | undefined): Form {
  * anything is refused as any other is.
  */
 async function sendEvents(
-  exchange: Exchange,
-  options: CallOptions,
+  events: Events,
+  { onError }: CallOptions,
   request: FastifyRequest,
   reply: FastifyReply,
+  sid: string,
 ): Promise<FastifyReply> {
-  const { sid, endpoint } = exchange;
-  const streams = endpoint.service.capabilities?.stream === true;
-  const source = streams ? streamEvents(exchange) : onceEvents(exchange, options.onceTimeoutMs);
-  const events = withPings(source, options.pingMs);
   const first = await events.next();
   const onFailure = (caught: unknown): string => {
     const error = AigesError.from(caught);
-    options.onError(error, contextOf(request, sid));
+    onError(error, contextOf(request, sid));
     return errorEvent(error, sid);
   };
   return (

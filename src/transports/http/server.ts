@@ -1,6 +1,6 @@
 import { finished } from 'node:stream';
 import cors from '@fastify/cors';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { AigesError } from '../../core/errors.js';
 import type { Endpoint } from '../json/endpoint.js';
 import { answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
@@ -83,7 +83,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   takeAnyBody(app);
   closeConnectionsAtTheEnd(app);
   endSlowReaders(app, patience.sendMs);
-  if (options.onRequest !== undefined) tellRequests(app, options.onRequest);
+  const answered = watchAnswers(app, options.onRequest);
   if (options.cors.length > 0) {
     app.register(cors, {
       origin: options.cors.includes('*') ? '*' : [...options.cors],
@@ -111,7 +111,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     options.onError(error, contextOf(request, ''));
     return sendError(reply, error, '', options.legacyErrors ? 500 : (caught.statusCode ?? 500));
   });
-  return Object.assign(app, { answered: countAnswers(app) });
+  return Object.assign(app, { answered });
 }
 
 /** Bodies of every type are read into memory; what they are is decided with the service at hand. */
@@ -154,12 +154,20 @@ function endSlowReaders(app: FastifyInstance, ms: number): void {
   });
 }
 
-function tellRequests(app: FastifyInstance, onRequest: (entry: RequestEntry) => void): void {
+/**
+ * Watches answers from the moment that a request has arrived as a whole.
+ * @returns what waits until no answer is left
+ */
+function watchAnswers(app: FastifyInstance, onRequest: HttpOptions['onRequest']): () => Promise<void> {
+  const answering = new Set<FastifyReply>();
+  const waiting = new Set<() => void>();
   app.addHook('onRequest', (request, reply, done) => {
     const start = performance.now();
     finished(reply.raw, (error) => {
+      answering.delete(reply);
+      if (answering.size === 0) for (const resume of waiting) resume();
       const sid = reply.getHeader('x-aiges-sid');
-      onRequest({
+      onRequest?.({
         method: request.method,
         ...contextOf(request, typeof sid === 'string' ? sid : ''),
         status: reply.raw.headersSent ? reply.statusCode : 0,
@@ -169,21 +177,9 @@ function tellRequests(app: FastifyInstance, onRequest: (entry: RequestEntry) => 
     });
     done();
   });
-}
-
-/** @returns what waits until no answer is left */
-function countAnswers(app: FastifyInstance): () => Promise<void> {
-  let answering = 0;
-  const waiting = new Set<() => void>();
-  app.addHook('preHandler', (_request, { raw }, done) => {
-    answering++;
-    finished(raw, () => {
-      answering--;
-      if (answering > 0) return;
-      for (const resume of waiting) resume();
-      waiting.clear();
-    });
+  app.addHook('preHandler', (_request, reply, done) => {
+    answering.add(reply);
     done();
   });
-  return () => (answering === 0 ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve)));
+  return () => (answering.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve)));
 }

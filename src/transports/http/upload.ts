@@ -1,11 +1,13 @@
 import type { ParamDescriptor } from '../../core/descriptor.js';
 import { AigesError } from '../../core/errors.js';
 import { dataTypeName } from '../../core/frame.js';
-import { decodeDocument, type Json, type JsonObject, type OnceRequest, parseDocument } from '../json/codec.js';
+import { decodeDocument, type JsonObject, type OnceRequest, parseDocument } from '../json/codec.js';
 import type { Endpoint } from '../json/endpoint.js';
 import { dataTypeOf, encodingOf, isEncoding, mediaTypeName } from './media-types.js';
 import { type Part, parseMultipart } from './multipart.js';
 import { HttpRefusal } from './refusal.js';
+
+type Json = JsonObject[string];
 
 /** The body of a request, and what HTTP says about it. */
 export interface Body {
@@ -31,11 +33,12 @@ const documentField = 'request';
 
 /**
  * Reads a request.
+ * @param status of an input that does not say
  * @throws AigesError saying what is wrong with it, and where
  */
-export async function readRequest(body: Body, endpoint: Endpoint): Promise<OnceRequest> {
+export async function readRequest(body: Body, endpoint: Endpoint, status: number): Promise<OnceRequest> {
   const { document, data } = await readUpload(body, endpoint);
-  const request = decodeDocument(document);
+  const request = decodeDocument(document, { statusOf: () => status, takeBytes: null });
   if (data.size === 0) return request;
   // The document does not hold it, so that it is neither decoded nor copied.
   const frames = request.frames.map((frame) => ({ ...frame, data: data.get(frame.key) ?? frame.data }));

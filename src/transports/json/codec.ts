@@ -1,14 +1,16 @@
 import type { ExpectedOutput } from '../../core/call.js';
 import { formatDecimal } from '../../core/decimal.js';
 import { AigesError } from '../../core/errors.js';
-import { DataStatus, DataType, type Frame } from '../../core/frame.js';
+import { DataStatus, DataType, dataTypeName, type DataTypeName, type Frame } from '../../core/frame.js';
 
-export type Json = null | boolean | number | string | Json[] | JsonObject;
+type Json = null | boolean | number | string | Json[] | JsonObject;
+
+/** A JSON text that has been read and not been looked at yet. */
 export interface JsonObject {
   [key: string]: Json;
 }
 
-/** A one-shot request as it came in JSON. */
+/** A one-shot request, or a packet of a stream, as it came in JSON. */
 export interface OnceRequest {
   readonly headers: ReadonlyMap<string, string>;
   readonly params: ReadonlyMap<string, string>;
@@ -26,13 +28,27 @@ export interface OnceResponse {
 /** The attributes of an expected output that travel on to the answer. */
 const outputAttributes = ['encoding', 'format', 'compress'] as const;
 
-const typeNames = Object.keys(DataType) as (keyof typeof DataType)[];
+const typeNames = Object.keys(DataType) as DataTypeName[];
+
+export interface DecodeOptions {
+  /** The status of an input that does not say. */
+  readonly statusOf: (input: string) => number;
+  /** Gives the bytes of a payload whose data is a number, which is their length; null where data is in the document. */
+  readonly takeBytes: ((length: number, path: string) => Uint8Array) | null;
+}
+
+const allHere: DecodeOptions = { statusOf: () => DataStatus.once, takeBytes: null };
 
 /**
- * Reads the document that a request is.
- * @throws AigesError `undecodableBody`
+ * Decodes the body of a one-shot request.
+ * @throws AigesError as `parseDocument` and `decodeDocument`
  */
-export function parseDocument(body: Uint8Array): JsonObject {
+export function decodeOnce(body: Buffer): OnceRequest {
+  return decodeDocument(parseDocument(body), allHere);
+}
+
+/** @throws AigesError `undecodableBody` for what is no JSON object in UTF-8 */
+export function parseDocument(body: Buffer): JsonObject {
   return asObject(parse(body), 'the body', 'undecodableBody');
 }
 
@@ -40,19 +56,14 @@ export function parseDocument(body: Uint8Array): JsonObject {
  * Decodes `{"header":{…}, "parameter":{<service>:{…}}, "payload":{<name>:{…}}}`.
  * @throws AigesError `undecodableBody` or `inconvertibleBody`, naming the path of the value at fault
  */
-export function decodeDocument(root: JsonObject): OnceRequest {
+export function decodeDocument(root: JsonObject, options: DecodeOptions): OnceRequest {
   const headers = new Map<string, string>();
   for (const [key, value] of entries(section(root, 'header'))) headers.set(key, scalar(value));
   const { params, expect } = decodeParameter(section(root, 'parameter'));
   const frames = entries(section(root, 'payload')).map(([name, value]) =>
-    decodePayload(name, asObject(value, `payload.${name}`, 'undecodableBody')),
+    decodePayload(name, asObject(value, `payload.${name}`, 'undecodableBody'), options),
   );
   return { headers, params, expect, frames };
-}
-
-/** Both steps at once. */
-export function decodeOnce(body: Uint8Array): OnceRequest {
-  return decodeDocument(parseDocument(body));
 }
 
 /** Encodes `{"header":{"code":0,…}, "payload":{…}}` with a newline at its end. */
@@ -60,10 +71,8 @@ export function encodeOnce(response: OnceResponse): string {
   // fromEntries, because a name such as "__proto__" is only a name here.
   const payload = Object.fromEntries(
     response.payloads.map(({ frame, attributes }) => {
-      const typeName = typeNames.find((name) => DataType[name] === frame.type) ?? 'other';
-      const bytes = Buffer.from(frame.data.buffer, frame.data.byteOffset, frame.data.byteLength);
-      const data = bytes.toString(frame.type === DataType.text ? 'utf8' : 'base64');
-      return [frame.key, { ...Object.fromEntries(attributes), [typeName]: data }];
+      const data = bytesOf(frame).toString(frame.type === DataType.text ? 'utf8' : 'base64');
+      return [frame.key, { ...Object.fromEntries(attributes), [dataTypeName(frame.type) ?? 'other']: data }];
     }),
   );
   return `${JSON.stringify({ header: { code: 0, sid: response.sid, status: response.status }, payload })}\n`;
@@ -71,11 +80,20 @@ export function encodeOnce(response: OnceResponse): string {
 
 /** Encodes `{"header":{"code":…,"message":…,"sid":…}, "payload":null}` with a newline at its end. */
 export function encodeError(error: AigesError, sid: string): string {
-  const message = error.detail === null ? error.message : `${error.message.trimEnd()}: ${error.detail}`;
-  return `${JSON.stringify({ header: { code: error.code, message, sid }, payload: null })}\n`;
+  return `${JSON.stringify({ header: { code: error.code, message: errorText(error), sid }, payload: null })}\n`;
 }
 
-function parse(body: Uint8Array): Json {
+/** What a client is told about a failure. */
+export function errorText(error: AigesError): string {
+  return error.detail === null ? error.message : `${error.message.trimEnd()}: ${error.detail}`;
+}
+
+/** The bytes of a frame, where they lie. */
+export function bytesOf({ data }: Pick<Frame, 'data'>): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function parse(body: Buffer): Json {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as Json;
   } catch (error) {
@@ -115,24 +133,27 @@ function decodeType(value: Json | undefined, path: string): number | null {
   return DataType[name];
 }
 
-function decodePayload(name: string, payload: JsonObject): Frame {
+function decodePayload(name: string, payload: JsonObject, { statusOf, takeBytes }: DecodeOptions): Frame {
   const path = `payload.${name}`;
-  let data = Buffer.alloc(0);
+  let data: Uint8Array = Buffer.alloc(0);
   let type: number | null = null;
-  let status: number = DataStatus.once;
+  let status: number | null = null;
   const desc = new Map<string, string>();
   for (const [key, value] of entries(payload)) {
     const typeName = typeNames.find((candidate) => candidate === key);
     if (typeName !== undefined) {
       if (type !== null) throw inconvertible(path, 'one kind of data', payload);
       type = DataType[typeName];
-      data = decodeData(value, `${path}.${key}`);
+      data =
+        typeof value === 'number' && takeBytes !== null
+          ? takeBytes(value, `${path}.${key}`)
+          : decodeData(value, `${path}.${key}`);
     } else if (key === 'status') {
       status = decodeStatus(value, `${path}.status`);
       desc.set(key, String(status));
     } else desc.set(key, scalar(value));
   }
-  return { key: name, data, type: type ?? DataType.text, status, desc };
+  return { key: name, data, type: type ?? DataType.text, status: status ?? statusOf(name), desc };
 }
 
 function decodeStatus(value: Json, path: string): number {
@@ -144,7 +165,7 @@ function decodeStatus(value: Json, path: string): number {
 /** Strings are base64, text included; anything structured is handed on as the JSON it is. */
 function decodeData(value: Json, path: string): Buffer<ArrayBuffer> {
   if (typeof value === 'string') return decodeBase64(value, path);
-  if (isObject(value) || Array.isArray(value)) return Buffer.from(JSON.stringify(value));
+  if (isObject(value) || Array.isArray(value)) return Buffer.from(structured(value));
   throw new AigesError('inconvertibleBody', {
     message: 'not support type of payload',
     detail: `${path} must be a base64 string, an object or an array, but is ${describe(value)}`,
@@ -167,7 +188,16 @@ function decodeBase64(text: string, path: string): Buffer<ArrayBuffer> {
 function scalar(value: Json): string {
   if (value === null) return '';
   if (typeof value === 'number') return formatDecimal(value);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? structured(value) : String(value);
+}
+
+/** A text that can be read may still be nested too deeply to be written. */
+function structured(value: Json): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new AigesError('inconvertibleBody', { detail: 'a value is nested too deeply', cause });
+  }
 }
 
 function section(root: JsonObject, name: string): JsonObject {

@@ -1,13 +1,11 @@
 import type { ExpectedOutput } from '../../core/call.js';
 import type { AigesError } from '../../core/errors.js';
-import type { Frame } from '../../core/frame.js';
 import type { Output } from '../../core/runtime.js';
 import type { Signal } from '../../core/signal.js';
-import { expectedAttributes } from '../../engine/expect.js';
 import type { Input } from '../../engine/input.js';
+import { StreamAttributes } from '../../engine/output-attributes.js';
 import { resultStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
-import type { Payload } from './codec.js';
 import type { Posting } from './posting.js';
 import { type Answer, empty } from './request.js';
 
@@ -16,13 +14,11 @@ export class XsfStream {
   /** Where the results are posted; null when the client asks for them. */
   readonly posting: Posting | null;
   readonly #session: Session;
-  readonly #expect: readonly ExpectedOutput[];
-  /** Results given so far, by output. */
-  readonly #counts = new Map<string, number>();
+  readonly #attributes: StreamAttributes;
 
   constructor(session: Session, expect: readonly ExpectedOutput[], posting: Posting | null) {
     this.#session = session;
-    this.#expect = expect;
+    this.#attributes = new StreamAttributes(expect);
     this.posting = posting;
   }
 
@@ -55,7 +51,7 @@ export class XsfStream {
     this.#session.touch();
     const output = await this.#session.next(wait);
     if (output === null) return empty(serviceId);
-    const payloads = output.frames.map((frame) => this.#payload(frame));
+    const payloads = output.frames.map((frame) => ({ frame, attributes: this.#attributes.next(frame) }));
     return {
       output: { serviceId, error: null, status: resultStatus(output.frames), payloads },
       release: releaseOf(output),
@@ -64,14 +60,6 @@ export class XsfStream {
 
   close(reason: AigesError): Promise<void> {
     return this.#session.close(reason);
-  }
-
-  #payload(frame: Frame): Payload {
-    const count = (this.#counts.get(frame.key) ?? 0) + 1;
-    this.#counts.set(frame.key, count);
-    const attributes = new Map([...frame.desc, ...(expectedAttributes(frame, this.#expect) ?? [])]);
-    attributes.set('seq', String(count)).set('status', String(frame.status));
-    return { frame, attributes };
   }
 }
 
