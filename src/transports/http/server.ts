@@ -1,6 +1,6 @@
 import { finished } from 'node:stream';
 import cors from '@fastify/cors';
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { AigesError } from '../../core/errors.js';
 import type { Endpoint } from '../json/endpoint.js';
 import { answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
@@ -53,7 +53,7 @@ export interface RequestEntry {
 }
 
 export interface HttpServer extends FastifyInstance {
-  /** Resolves when every answer that has begun is out, or its client has left. */
+  /** Resolves when every answer that has begun by now is out, or its client has left. */
   answered(): Promise<void>;
 }
 
@@ -61,6 +61,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Content-Type as the client sent it; empty for none. */
     sentType: string;
+  }
+  interface FastifyReply {
+    /** Resolves when the answer is out, or its client has left. */
+    over: Promise<void>;
   }
 }
 
@@ -81,9 +85,9 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   });
   app.server.maxConnections = options.maxConnections;
   takeAnyBody(app);
-  closeConnectionsAtTheEnd(app);
   endSlowReaders(app, patience.sendMs);
   const answered = watchAnswers(app, options.onRequest);
+  closeConnectionsAtTheEnd(app, answered);
   if (options.cors.length > 0) {
     app.register(cors, {
       origin: options.cors.includes('*') ? '*' : [...options.cors],
@@ -131,11 +135,12 @@ function takeAnyBody(app: FastifyInstance): void {
 }
 
 /** A connection whose call was running when the server began to close would otherwise be kept alive, and keep us. */
-function closeConnectionsAtTheEnd(app: FastifyInstance): void {
+function closeConnectionsAtTheEnd(app: FastifyInstance, answered: () => Promise<void>): void {
   let closing = false;
-  app.addHook('preClose', (done) => {
+  app.addHook('preClose', async () => {
     closing = true;
-    done();
+    // Node takes a connection for idle whose answer has been written and not read yet, and cuts it.
+    await answered();
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (closing) reply.header('connection', 'close');
@@ -156,30 +161,36 @@ function endSlowReaders(app: FastifyInstance, ms: number): void {
 
 /**
  * Watches answers from the moment that a request has arrived as a whole.
- * @returns what waits until no answer is left
+ * @returns what waits for those that have begun by then
  */
 function watchAnswers(app: FastifyInstance, onRequest: HttpOptions['onRequest']): () => Promise<void> {
-  const answering = new Set<FastifyReply>();
-  const waiting = new Set<() => void>();
+  const answering = new Set<Promise<void>>();
+  app.decorateReply('over');
   app.addHook('onRequest', (request, reply, done) => {
     const start = performance.now();
-    finished(reply.raw, (error) => {
-      answering.delete(reply);
-      if (answering.size === 0) for (const resume of waiting) resume();
-      const sid = reply.getHeader('x-aiges-sid');
-      onRequest?.({
-        method: request.method,
-        ...contextOf(request, typeof sid === 'string' ? sid : ''),
-        status: reply.raw.headersSent ? reply.statusCode : 0,
-        complete: error === null || error === undefined,
-        ms: Math.round(performance.now() - start),
+    const { socket } = request.raw;
+    reply.over = new Promise((resolve) => {
+      finished(reply.raw, (error) => {
+        resolve();
+        const sid = reply.getHeader('x-aiges-sid');
+        onRequest?.({
+          method: request.method,
+          ...contextOf(request, typeof sid === 'string' ? sid : ''),
+          status: reply.raw.headersSent ? reply.statusCode : 0,
+          // A connection that breaks while the last bytes wait ends the answer without an error.
+          complete: (error ?? null) === null && (!socket.destroyed || socket.writableFinished),
+          ms: Math.round(performance.now() - start),
+        });
       });
     });
     done();
   });
-  app.addHook('preHandler', (_request, reply, done) => {
-    answering.add(reply);
+  app.addHook('preHandler', (_request, { over }, done) => {
+    answering.add(over);
+    void over.then(() => answering.delete(over));
     done();
   });
-  return () => (answering.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.add(resolve)));
+  return async () => {
+    await Promise.all(answering);
+  };
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataType } from '../../../../src/core/frame.js';
 import { type Answer, gate, textFrame } from '../../../fixtures/fake-runtime.js';
+import { eventually } from '../../../fixtures/eventually.js';
 import { route, setup } from '../../../fixtures/http-server.js';
 
 const echo: Answer = (_call, frames) => frames.map((frame) => ({ ...frame, key: 'result' }));
@@ -168,6 +169,117 @@ describe('POST <route>', () => {
   });
 });
 
+describe('legacyErrors', () => {
+  it.each([
+    ['no JSON', '{', 10000],
+    ['no base64', '{"payload":{"a":{"text":"###"}}}', 10001],
+    ['too large a body', ' '.repeat(2000), 10000],
+    ['a failure of the plugin', '{}', 10909],
+  ])('answers %s with 500', async (_name, payload, code) => {
+    const { app } = await setup(
+      () => {
+        throw new AigesError('execFailed');
+      },
+      { legacyErrors: true },
+    );
+    const response = await app.inject({ method: 'POST', url: route, payload });
+    expect(response.statusCode).toBe(500);
+    const document = response.json<{ header: Record<string, unknown> }>();
+    expect(document).toMatchObject({ header: { code }, payload: null });
+    expect(Object.keys(document.header)).toEqual(['code', 'message', 'sid']);
+  });
+
+  it('leaves what is not about a call as it is', async () => {
+    const { app } = await setup(echo, { legacyErrors: true });
+    expect((await app.inject('/nowhere')).statusCode).toBe(404);
+    expect((await app.inject({ method: 'POST', url: route, payload: '{}' })).statusCode).toBe(200);
+  });
+});
+
+describe('what the log says', () => {
+  it('names the request as its client does, to a limit', async () => {
+    const { app, contexts, requests } = await setup(echo);
+    const headers = { 'x-request-id': `id-${'x'.repeat(1000)}` };
+    const response = await app.inject({ method: 'POST', url: `${route}?secret=1`, payload: '{', headers });
+    const sid = response.headers['x-aiges-sid'];
+    const requestId = headers['x-request-id'].slice(0, 200);
+    expect(contexts).toEqual([{ route, sid, requestId }]);
+    await eventually(() => requests).toMatchObject([
+      { method: 'POST', route, sid, requestId, status: 400, complete: true },
+    ]);
+    // It is of no other use: whoever could choose the session could guess those of others.
+    expect(sid).not.toContain('id-');
+  });
+
+  it('has a line for every request', async () => {
+    const { app, requests } = await setup(echo);
+    await app.inject({ method: 'POST', url: route, payload: '{}' });
+    await app.inject('/healthz');
+    await app.inject('/nowhere');
+    await eventually(() => requests.map(({ method, route: path, status }) => `${method} ${path} ${status}`)).toEqual([
+      `POST ${route} 200`,
+      'GET /healthz 200',
+      'GET /nowhere 404',
+    ]);
+    expect(requests.every(({ ms }) => Number.isInteger(ms) && ms >= 0)).toBe(true);
+    expect(requests[1]).not.toHaveProperty('requestId');
+  });
+});
+
+describe('cors', () => {
+  const origin = 'https://app.example.com';
+  const preflight = {
+    method: 'OPTIONS',
+    url: route,
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type,x-request-id',
+    },
+  } as const;
+
+  it('is off', async () => {
+    const { app } = await setup(echo);
+    const response = await app.inject(preflight);
+    expect(response.statusCode).toBe(405);
+    expect(response.headers).not.toHaveProperty('access-control-allow-origin');
+    const answer = await app.inject({ method: 'POST', url: route, payload: '{}', headers: { origin } });
+    expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
+  it('lets pages of the listed origins in, and no others', async () => {
+    const { app } = await setup(echo, { cors: [origin, 'http://localhost:8080'] });
+    const response = await app.inject(preflight);
+    expect(response.statusCode).toBe(204);
+    expect(response.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'content-type,x-request-id',
+    });
+    const answer = await app.inject({ method: 'POST', url: route, payload: '{', headers: { origin } });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-expose-headers': 'X-Aiges-Sid, X-Aiges-Code, Retry-After',
+      vary: 'Origin',
+    });
+    const stranger = { ...preflight.headers, origin: 'https://evil.example.com' };
+    const refused = await app.inject({ ...preflight, headers: stranger });
+    expect(refused.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
+  it('lets every page in where "*" is listed, also to events', async () => {
+    const { app } = await setup(echo, { cors: ['*'] });
+    expect((await app.inject(preflight)).headers['access-control-allow-origin']).toBe('*');
+    const headers = { origin, accept: 'text/event-stream' };
+    const answer = await app.inject({ method: 'POST', url: route, payload: '{}', headers });
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/event-stream',
+      'access-control-allow-origin': '*',
+    });
+  });
+});
+
 describe('other paths', () => {
   it('answers an unknown path with 404 and the routes there are', async () => {
     const { app } = await setup(echo);
@@ -176,9 +288,33 @@ describe('other paths', () => {
     expect(response.body).toContain(`POST ${route}`);
   });
 
+  it.each([
+    ['GET', route, 'POST'],
+    ['PUT', route, 'POST'],
+    ['DELETE', `${route}?a=b`, 'POST'],
+    ['POST', '/healthz', 'GET'],
+    ['POST', '/openapi.json', 'GET'],
+  ] as const)('answers %s %s with 405 and the method there is', async (method, url, allowed) => {
+    const { app } = await setup(echo);
+    const response = await app.inject({ method, url });
+    expect(response.statusCode).toBe(405);
+    expect(response.headers['allow']).toBe(allowed);
+    expect(response.json()).toMatchObject({ header: { code: 10003 }, payload: null });
+  });
+
   it('answers probes', async () => {
     const { app } = await setup(echo);
     expect((await app.inject('/healthz')).json()).toEqual({ status: 'ok' });
     expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready' });
+  });
+
+  it('gives the document about the services as it is now', async () => {
+    let title = 'one';
+    const { app } = await setup(echo, { document: () => ({ openapi: '3.1.0', info: { title } }) });
+    const response = await app.inject('/openapi.json');
+    expect(response.headers['content-type']).toMatch(/^application\/json/);
+    expect(response.json()).toEqual({ openapi: '3.1.0', info: { title: 'one' } });
+    title = 'two';
+    expect((await app.inject('/openapi.json')).json()).toMatchObject({ info: { title: 'two' } });
   });
 });
