@@ -196,7 +196,7 @@ export function createHost(config: Config, options: HostOptions): Host {
   const describe = (): object =>
     openApiDocument(
       served.flatMap(({ service: { name, descriptor, capabilities }, config: { route } }) =>
-        descriptor === null ? [] : [{ descriptor, name, route, once: capabilities?.once ?? true }],
+        descriptor === null ? [] : [{ descriptor, name, route, once: capabilities.once }],
       ),
     );
 

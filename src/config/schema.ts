@@ -47,7 +47,7 @@ const origin = {
   name: 'origin',
   expected: '"*" or an origin such as "https://app.example.com", without a path',
   accepts: (text: string) =>
-    text === '*' || (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text),
+    text === '*' || (/^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text),
 };
 
 function early(): Key<null> {

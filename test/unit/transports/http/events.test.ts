@@ -244,7 +244,9 @@ describe('a request for events', () => {
     const server = await streaming();
     const port = await listen(server);
     const left = gate();
-    const opening = openEvents(port, route, request).catch(() => left.open());
+    const opening = openEvents(port, route, request).catch(() => {
+      left.open();
+    });
     const stream = await fed(server);
     server.app.server.closeAllConnections();
     await opening;

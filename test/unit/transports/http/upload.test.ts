@@ -20,9 +20,9 @@ interface Seen {
 async function recording(changes: SetupChanges = {}): Promise<Setup & { seen: () => Seen | undefined }> {
   let seen: Seen | undefined;
   const answer: Answer = ({ params }, frames) => {
-    const { sid: _, appid: _2, ...others } = Object.fromEntries(params);
     seen = {
-      params: others,
+      // These two come from headers.
+      params: Object.fromEntries([...params].filter(([name]) => name !== 'sid' && name !== 'appid')),
       inputs: frames.map(({ key, type, data, desc }) => ({
         key,
         type,
