@@ -1,4 +1,3 @@
-import { finished } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { Output } from '../../core/runtime.js';
 import { frameAttributes } from '../../engine/output-attributes.js';
@@ -36,7 +35,7 @@ export function sendBytes(reply: FastifyReply, output: Output, expect: OnceReque
     bytes = Buffer.from(bytes);
     output.release();
   } else {
-    finished(reply.raw, () => {
+    void reply.over.then(() => {
       output.release();
     });
   }

@@ -1,10 +1,9 @@
-import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 
 /** Serves Swagger UI at /docs, from files of the package alone. */
 export function serveDocs(app: FastifyInstance, document: () => object): void {
   app.register(documentSource(document));
-  app.register(swaggerUi, { routePrefix: '/docs', staticCSP: ownFilesOnly, uiConfig: {} });
+  app.register(import('@fastify/swagger-ui'), { routePrefix: '/docs', staticCSP: ownFilesOnly, uiConfig: {} });
 }
 
 /** The page loads nothing from elsewhere, whatever the document says. */

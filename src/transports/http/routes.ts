@@ -59,8 +59,8 @@ async function answer(
   sid: string,
 ): Promise<FastifyReply> {
   const gone = new AbortController();
-  // Closing before the answer has been written is how a client that has left shows.
-  reply.raw.once('close', () => {
+  // An answer that is over before it has been written is how a client that has left shows.
+  void reply.over.then(() => {
     gone.abort();
   });
   const form = chooseForm(endpoint, request.headers.accept);

@@ -80,8 +80,7 @@ function readRaw({ bytes, contentType, query }: Body, endpoint: Endpoint): Uploa
   if (bytes.length === 0) throw new AigesError('undecodableBody', { detail: 'the body is empty' });
   const draft = new Draft(endpoint, {});
   for (const [name, value] of Object.entries(query)) {
-    if (typeof value !== 'string') throw invalid(`parameter "${name}" is in the query string more than once`);
-    draft.setParam(name, value);
+    for (const each of [value].flat()) draft.setParam(name, each);
   }
   draft.setInput(input, bytes, contentType);
   return draft.upload;
@@ -122,6 +121,7 @@ class Draft {
   readonly #payload: JsonObject;
   readonly #params: JsonObject;
   readonly #data = new Map<string, Buffer>();
+  /** Parameters that did not come in the document. */
   readonly #given = new Set<string>();
 
   constructor(endpoint: Endpoint, document: JsonObject) {
@@ -134,13 +134,14 @@ class Draft {
   }
 
   setParam(name: string, value: string): void {
-    this.#once(name);
+    if (this.#given.has(name)) throw invalid(`parameter "${name}" comes more than once`);
+    this.#given.add(name);
     const described = this.#endpoint.descriptor?.params.find((param) => param.name === name);
     define(this.#params, name, typed(value, described?.type ?? 'string'));
   }
 
   setInput(name: string, data: Buffer, contentType: string): void {
-    this.#once(name);
+    if (this.#data.has(name)) throw invalid(`input "${name}" comes more than once`);
     const attributes = openObject(this.#payload, name, `payload.${name}`);
     const described = this.#endpoint.descriptor?.inputs.find((input) => input.name === name);
     const type = (described === undefined ? undefined : dataTypeName(described.type)) ?? dataTypeOf(contentType);
@@ -152,11 +153,6 @@ class Draft {
       attributes['encoding'] ??= encoding;
     }
     this.#data.set(name, data);
-  }
-
-  #once(name: string): void {
-    if (this.#given.has(name)) throw invalid(`part "${name}" comes more than once`);
-    this.#given.add(name);
   }
 }
 

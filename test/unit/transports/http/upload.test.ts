@@ -80,7 +80,7 @@ describe('a raw body', () => {
   it('is refused when a parameter comes twice', async () => {
     const response = await post(await recording({ inputs: ['img'] }), png, 'image/png', '?a=1&a=2');
     expect(response.statusCode).toBe(400);
-    expect(message(response)).toContain('parameter "a"');
+    expect(message(response)).toContain('parameter "a" comes more than once');
   });
 
   it('is the one input, of the type that its content type says', async () => {
@@ -184,7 +184,23 @@ describe('a form', () => {
     const file = { name: 'img', data: png, filename: 'a.png' };
     const response = await postForm(await recording(), [file, file]);
     expect(response.statusCode).toBe(400);
-    expect(message(response)).toContain('part "img" comes more than once');
+    expect(message(response)).toContain('input "img" comes more than once');
+    const field = { name: 'lang', data: 'en' };
+    const other = await postForm(await recording(), [field, field]);
+    expect(other.statusCode).toBe(400);
+    expect(message(other)).toContain('parameter "lang" comes more than once');
+  });
+
+  it('may have an input and a parameter of one name', async () => {
+    const named = descriptor({ params: [param('text')], inputs: [body('text')] });
+    const server = await recording({ descriptor: named });
+    await postForm(server, [
+      { name: 'text', data: 'input', filename: 'a.txt' },
+      { name: 'text', data: 'parameter' },
+    ]);
+    expect(server.seen()).toMatchObject({ params: { text: 'parameter' }, inputs: [{ key: 'text', data: 'input' }] });
+    await post(server, 'raw', 'text/plain', '?text=parameter');
+    expect(server.seen()).toMatchObject({ params: { text: 'parameter' }, inputs: [{ key: 'text', data: 'raw' }] });
   });
 
   it('is refused when an input is in its document too', async () => {
