@@ -51,31 +51,33 @@ async function readUpload(body: Body, endpoint: Endpoint): Promise<Upload> {
     return readForm(await parseMultipart(body.bytes, body.contentType), endpoint);
   }
   const isJson = type === 'application/json' || type.endsWith('+json');
-  if (isJson || (unspecific.has(type) && !isRaw(body, endpoint))) {
+  if (isJson || (unspecific.has(type) && looksLikeJson(body.bytes))) {
     return { document: parseDocument(body.bytes), data: new Map() };
   }
-  return readRaw(body, endpoint);
+  return readRaw(body, type, endpoint);
 }
 
-/** Whether a body of no particular type is an input as it is. */
-function isRaw({ bytes }: Body, endpoint: Endpoint): boolean {
-  if (inputNames(endpoint)?.length !== 1) return false;
+/** A body of no particular type that is empty is JSON that somebody has forgotten. */
+function looksLikeJson(bytes: Buffer): boolean {
   const first = bytes.find((byte) => !blanks.includes(byte));
-  return first !== undefined && first !== openingBrace;
+  return first === undefined || first === openingBrace;
 }
 
 const blanks: readonly number[] = [...Buffer.from(' \t\r\n')];
 const openingBrace = 0x7b;
 
 /** The body is the one input; parameters are in the query string. */
-function readRaw({ bytes, contentType, query }: Body, endpoint: Endpoint): Upload {
+function readRaw({ bytes, contentType, query }: Body, type: string, endpoint: Endpoint): Upload {
   const [input, ...more] = inputNames(endpoint) ?? [];
   if (input === undefined || more.length > 0) {
     const why =
       input === undefined
         ? 'nobody has said what the input of this service is called ([plugin].inputs does)'
         : `this service has the inputs ${quoted([input, ...more])}`;
-    throw new HttpRefusal(415, `a body of type ${contentType} cannot be an input: ${why}; send JSON or a form`);
+    if (unspecific.has(type)) {
+      throw new AigesError('undecodableBody', { detail: `it is no JSON object, and cannot be an input: ${why}` });
+    }
+    throw new HttpRefusal(415, `a body of type ${type} cannot be an input: ${why}; send JSON or a form`);
   }
   if (bytes.length === 0) throw new AigesError('undecodableBody', { detail: 'the body is empty' });
   const draft = new Draft(endpoint, {});

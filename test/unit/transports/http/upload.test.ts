@@ -71,6 +71,13 @@ describe('a raw body', () => {
     expect(message(response)).toContain('"a", "b"');
   });
 
+  it('of no particular type is refused as what is no JSON, with what to do', async () => {
+    const response = await post(await recording(), png, 'application/x-www-form-urlencoded');
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({ header: { code: 10000 } });
+    expect(message(response)).toMatch(/no JSON object.*\[plugin\]\.inputs/);
+  });
+
   it('is refused when it is empty', async () => {
     const response = await post(await recording({ inputs: ['img'] }), '', 'image/png');
     expect(response.statusCode).toBe(400);
