@@ -303,8 +303,7 @@ export function createHost(config: Config, options: HostOptions): Host {
         shutdown.abort(new AigesError('shuttingDown'));
       }, config.limits.drainTimeoutMs);
       const drained = Promise.all(served.map(({ service }) => service.drain()));
-      // A call that nobody waits for is over when its result has arrived.
-      // An answer is not over before its client has it.
+      // A call that nobody waits for is over when its result has arrived, an answer over HTTP when its client has it.
       const idle = drained.then(() => Promise.all([posting?.postback.idle(), http?.answered()]));
       // Until no call is left, or none has time left, clients can reach us: a session goes on over many calls of theirs.
       await Promise.race([idle, aborted(shutdown.signal)]);

@@ -132,7 +132,7 @@ describe('createHost', () => {
 
   it('ends a stream over HTTP that outlives the drain with an event, and loses none before that', async () => {
     const runtime = new FakeRuntime(echo);
-    runtime.takes = { once: true, stream: true };
+    runtime.takesStreams = true;
     const loader = await start(runtime, { drainTimeoutMs: 100 });
     const call = openEvents(Number(loader.started.http?.port), '/v1/private/svc', '{}');
     await until(() => runtime.streams[0]?.written.length === 1);
