@@ -41,7 +41,7 @@ export default {
     layer(
       'host-builds-everything',
       '^src/host\\.ts$',
-      '^src/(core|config|data|delivery|engine|runtimes|transports|observability)/',
+      '^src/(core|config|data|delivery|engine|runtimes|schema|transports|observability)/',
     ),
     layer('schema-imports-core', '^src/schema/', '^src/(core|schema)/'),
     layer(

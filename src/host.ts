@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import type { FastifyInstance } from 'fastify';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
 import type { Config, DeliveryConfig, ServiceConfig } from './config/config.js';
 import { type Address, formatAddress } from './core/address.js';
@@ -22,9 +21,11 @@ import { Service } from './engine/service.js';
 import type { Logger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
 import { bindToNode, counters, loadRuntime } from './runtimes/load.js';
+import { openApiDocument } from './schema/openapi.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
 import { createGrpcServer } from './transports/grpc/create.js';
-import { createHttpServer } from './transports/http/server.js';
+import { createHttpServer, type HttpServer } from './transports/http/server.js';
+import type { Endpoint } from './transports/json/endpoint.js';
 import { serveWs, type WsServer } from './transports/ws/server.js';
 import { Postback } from './transports/xsf/postback.js';
 import { serveXsf } from './transports/xsf/server.js';
@@ -70,6 +71,9 @@ export interface HostOptions {
 
 /** How long an answer that says "shutting down" may take to reach its client before connections are cut. */
 const lastWordsMs = 1000;
+
+/** Silence after which a stream over HTTP says that it is still there: proxies cut connections after a minute or less. */
+const pingMs = 15_000;
 
 /** How long an engine may take to end. */
 const finiMs = 10_000;
@@ -175,7 +179,7 @@ export function createHost(config: Config, options: HostOptions): Host {
   describedServices().addToServer(attach);
 
   /** Made when the plugins have started: what they declare is part of what it serves. */
-  let http: FastifyInstance | null = null;
+  let http: HttpServer | null = null;
   let ws: WsServer | null = null;
 
   const setReady = (state: boolean): void => {
@@ -183,19 +187,59 @@ export function createHost(config: Config, options: HostOptions): Host {
     for (const name of ['', 'utils.XsfCall']) health.setStatus(name, state ? 'SERVING' : 'NOT_SERVING');
   };
 
+  const endpoints = (): Endpoint[] =>
+    served.map(({ service, config: { route, headerPass } }) => ({
+      service,
+      route,
+      headerPass,
+      // Read anew each time: a plugin that is being written changes.
+      get descriptor() {
+        return service.descriptor;
+      },
+    }));
+
+  /** The OpenAPI document about those services that say what they take. */
+  const describe = (): object =>
+    openApiDocument(
+      served.flatMap(({ service: { name, descriptor, capabilities }, config: { route } }) =>
+        descriptor === null ? [] : [{ descriptor, name, route, once: capabilities.once }],
+      ),
+    );
+
   const listenHttp = async (): Promise<Address | null> => {
     if (config.http === null) return null;
-    const services = served.map(({ service, config: { route, headerPass } }) => ({ service, route, headerPass }));
+    const { maxBodyBytes, ui, cors, legacyErrors, maxConnections } = config.http;
+    const services = endpoints();
+    const onServiceError = (error: AigesError, context: { readonly route: string }): void => {
+      const service = config.services.find(({ route }) => route === context.route)?.name;
+      onError(error, { service, ...context });
+    };
     http = createHttpServer({
       services,
-      maxBodyBytes: config.http.maxBodyBytes,
-      onceTimeoutMs: config.limits.onceTimeoutMs,
-      ready: () => ready,
-      shutdown: shutdown.signal,
-      onError: (error, context) => {
-        const service = config.services.find(({ route }) => route === context.route)?.name;
-        onError(error, { service, ...context });
+      maxBodyBytes,
+      ui,
+      cors,
+      legacyErrors,
+      maxConnections,
+      patience: {
+        headersMs: config.http.headersTimeoutMs,
+        bodyMs: config.http.bodyTimeoutMs,
+        sendMs: config.http.sendTimeoutMs,
+        keepAliveMs: config.http.keepAliveMs,
       },
+      onceTimeoutMs: config.limits.onceTimeoutMs,
+      pingMs,
+      ready: () => ready,
+      document: describe,
+      shutdown: shutdown.signal,
+      onError: onServiceError,
+      ...(log.isLevelEnabled('debug')
+        ? {
+            onRequest: (entry) => {
+              log.debug(entry, 'request');
+            },
+          }
+        : {}),
     });
     ws = serveWs(http, {
       services,
@@ -203,7 +247,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       origins: config.ws.origins,
       ready: () => ready,
       shutdown: shutdown.signal,
-      onError,
+      onError: onServiceError,
     });
     await http.listen({ host: config.http.host, port: config.http.port });
     const bound = http.server.address();
@@ -298,8 +342,9 @@ export function createHost(config: Config, options: HostOptions): Host {
       }, config.limits.drainTimeoutMs);
       const drained = Promise.all(served.map(({ service }) => service.drain()));
       ws?.drain();
-      // A call that nobody waits for is over when its result has arrived, a session when its client has been sent it.
-      const idle = drained.then(() => Promise.all([posting?.postback.idle(), ws?.idle()]));
+      // A call that nobody waits for is over when its result has arrived, an answer over HTTP when its client has it, a
+      // session when its client has been sent it.
+      const idle = drained.then(() => Promise.all([posting?.postback.idle(), http?.answered(), ws?.idle()]));
       // Until no call is left, or none has time left, clients can reach us: a session goes on over many calls of theirs.
       await Promise.race([idle, aborted(shutdown.signal)]);
       clearTimeout(timeUp);

@@ -67,6 +67,18 @@ export interface HttpConfig {
   /** 0 takes a free one. */
   readonly port: number;
   readonly maxBodyBytes: number;
+  /** Whether people get pages to look at. */
+  readonly ui: boolean;
+  /** Origins of pages that may call; "*" for all. */
+  readonly cors: readonly string[];
+  /** Whether every error has status 500. */
+  readonly legacyErrors: boolean;
+  readonly maxConnections: number;
+  /** How long a client may take: for headers, for a body after them, without reading, from one request to the next. */
+  readonly headersTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  readonly sendTimeoutMs: number;
+  readonly keepAliveMs: number;
 }
 
 /** Of one connection, where nothing else is said. A time of 0 is no limit. */

@@ -47,19 +47,26 @@ export function boolean(): Kind<boolean> {
 }
 
 /** Several texts: an array in a file, separated by ";" where only text can be written. */
-export function list(): Kind<readonly string[]> {
+export function list(member: Shape = anyText): Kind<readonly string[]> {
+  const members = member === anyText ? 'strings' : `${member.name ?? 'string'}s`;
   return {
-    name: 'list of strings',
+    name: `list of ${members}`,
     read(found) {
       const { value } = found;
-      if (Array.isArray(value) && value.every((member) => typeof member === 'string')) return value;
-      if (typeof value !== 'string') return expected('a list of strings', found);
-      return value
-        .split(';')
-        .map((member) => member.trim())
-        .filter((member) => member !== '');
+      const texts =
+        typeof value === 'string'
+          ? value
+              .split(';')
+              .map((each) => each.trim())
+              .filter((each) => each !== '')
+          : value;
+      if (!Array.isArray(texts) || !texts.every((each) => typeof each === 'string')) {
+        return expected(`a list of ${members}`, found);
+      }
+      const refused = texts.find((each) => !member.accepts(each));
+      return refused === undefined ? texts : expected(member.expected, { ...found, value: refused });
     },
-    show: (members) => `[${members.map((member) => JSON.stringify(member)).join(', ')}]`,
+    show: (members) => `[${members.map((each) => JSON.stringify(each)).join(', ')}]`,
   };
 }
 

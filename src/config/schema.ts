@@ -44,6 +44,13 @@ const routeShape = {
       .every((piece) => isSegment(piece.replace(/\{(version|service)\}/g, 'x'))),
 };
 
+const origin = {
+  name: 'origin',
+  expected: '"*" or an origin such as "https://app.example.com", without a path',
+  accepts: (text: string) =>
+    text === '*' || (/^https?:[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text),
+};
+
 function early(): Key<null> {
   return dead('A key of early releases.', { note: 'of an early release, ignored; remove it' });
 }
@@ -240,6 +247,35 @@ export const schema = {
       { active: true },
     ),
     maxBody: live(size({ min: 1, max: 511 * MiB }), 64 * MiB, 'Largest request body taken.'),
+    ui: live(boolean(), true, 'Serve the pages for people: the API documentation at /docs.'),
+    cors: live(
+      list(origin),
+      [],
+      'Origins of web pages that may call from a browser; "*" for all of them. Without any, only pages of the loader itself can.',
+      { sample: '["https://app.example.com"]' },
+    ),
+    legacyErrors: live(
+      boolean(),
+      false,
+      'Answer every failed request with status 500, as the original did. The code is in the body either way.',
+    ),
+    connections: live(
+      integer({ min: 1, max: 1_000_000 }),
+      10_000,
+      'Connections at the same time; further ones are closed at once.',
+    ),
+    headersTimeout: live(duration({ min: 1, max: day }), 30_000, 'Time for the headers of a request to arrive.'),
+    bodyTimeout: live(duration({ min: 1, max: day }), 300_000, 'Time for the body of a request to arrive after that.'),
+    sendTimeout: live(
+      duration({ min: 1, max: day }),
+      60_000,
+      'Time that a client may take nothing of its answer; then its connection is closed.',
+    ),
+    keepAlive: live(
+      duration({ min: 1, max: day }),
+      72_000,
+      'Time that a connection stays open without a request. Longer than that of a proxy in front.',
+    ),
   }),
   grpc: table('grpc', 'The gRPC server. All keys but the first are for "wire".', {
     server: live(

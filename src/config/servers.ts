@@ -48,8 +48,22 @@ function buildWire(plan: Plan): WireConfig {
 }
 
 export function buildHttp(plan: Plan): HttpConfig | null {
+  const { settings } = plan;
+  const http = schema.http.keys;
   const address = chooseListener(plan);
-  return address === null ? null : { ...address, maxBodyBytes: plan.settings.get(schema.http.keys.maxBody) };
+  if (address === null) return null;
+  return {
+    ...address,
+    maxBodyBytes: settings.get(http.maxBody),
+    ui: settings.get(http.ui),
+    cors: settings.get(http.cors),
+    legacyErrors: settings.get(http.legacyErrors),
+    maxConnections: settings.get(http.connections),
+    headersTimeoutMs: settings.get(http.headersTimeout),
+    bodyTimeoutMs: settings.get(http.bodyTimeout),
+    sendTimeoutMs: settings.get(http.sendTimeout),
+    keepAliveMs: settings.get(http.keepAlive),
+  };
 }
 
 export function buildWs({ settings }: Plan): WsConfig {

@@ -4,6 +4,8 @@ import type { Signal } from '../core/signal.js';
 /** The frames of a request or of a packet, with a hold on the memory behind them. */
 export interface Input {
   readonly frames: readonly Frame[];
+  /** Nothing follows it in its stream, whichever inputs have ended. */
+  readonly last?: boolean;
   /** Called once, when the plugin has returned and its input memory may go. */
   release(): void;
 }

@@ -1,4 +1,5 @@
 import type { Call } from '../core/call.js';
+import type { Descriptor } from '../core/descriptor.js';
 import { AigesError } from '../core/errors.js';
 import { DataStatus, type Frame, isFinal, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
@@ -78,6 +79,16 @@ export class Service {
     return this.#sessions;
   }
 
+  /** What the plugin says about its requests and answers; null when it says nothing. */
+  get descriptor(): Descriptor | null {
+    return this.#info?.descriptor ?? null;
+  }
+
+  /** The names of the inputs: who configures the service has the last word. null when nobody can say. */
+  get inputs(): readonly string[] | null {
+    return this.#streams.inputs ?? this.#info?.inputs ?? null;
+  }
+
   /**
    * Lets a call in before it begins, for who has to say at once whether it will.
    * @throws AigesError `noLicense`
@@ -136,7 +147,7 @@ export class Service {
    * @throws AigesError `invalidInput`
    */
   checkInputs(frames: readonly Frame[]): void {
-    const inputs = this.#inputs;
+    const inputs = this.inputs;
     const unknown = inputs === null ? undefined : frames.find(({ key }) => !inputs.includes(key));
     if (inputs === null || unknown === undefined) return;
     const names = inputs.map((name) => JSON.stringify(name)).join(', ');
@@ -153,7 +164,7 @@ export class Service {
     if (call.resourceIds.length > 0) this.#resources?.check(call.resourceIds);
     const session = new Session({
       ...this.#streams,
-      inputs: this.#inputs,
+      inputs: this.inputs,
       prepare: this.#prepare,
       call,
       firstNumber,
@@ -189,11 +200,6 @@ export class Service {
     const failures = (await this.#resources?.unloadAll()) ?? [];
     await this.#runtime.stop();
     return failures;
-  }
-
-  /** The names of the inputs: who configures the service has the last word. */
-  get #inputs(): readonly string[] | null {
-    return this.#streams.inputs ?? this.#info?.inputs ?? null;
   }
 
   async #queue(signal: Signal): Promise<Permit> {

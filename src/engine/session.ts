@@ -184,9 +184,9 @@ export class Session {
 
   async #write(stream: RuntimeSession, packet: Input, lastWritten: () => void, stop: Signal): Promise<void> {
     try {
-      if (packet.frames.length === 0) return;
+      if (packet.frames.length === 0 && packet.last !== true) return;
       this.#note(packet.frames);
-      const last = this.#inputEnded();
+      const last = packet.last === true || this.#inputEnded();
       const frames = await this.#options.prepare(packet.frames, stop);
       await stream.write(frames, { last });
       this.touch();

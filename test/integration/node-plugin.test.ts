@@ -125,6 +125,33 @@ describe('aiges-ts serve with a wrapper', () => {
     expect(seen.size).toBeGreaterThan(3);
   });
 
+  it('takes forms over HTTP, streams the results and gives bytes as they are', async () => {
+    const events = new FormData();
+    events.set('do', 'echo');
+    events.set('text', 'many');
+    const stream = await fetch(http, { method: 'POST', headers: { accept: 'text/event-stream' }, body: events });
+    expect(stream.status).toBe(200);
+    const texts = [...(await stream.text()).matchAll(/^data: .*"text":"(\d+)"/gm)].map(([, found]) => Number(found));
+    expect(texts).toEqual(Array.from({ length: 50 }, (_, index) => index));
+
+    const picture = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0]);
+    const upload = new FormData();
+    upload.set('do', 'echo');
+    upload.set('data', new Blob([picture], { type: 'image/png' }), 'a.png');
+    const bytes = await fetch(http, { method: 'POST', headers: { accept: 'text/event-stream' }, body: upload });
+    expect(await bytes.text()).toContain(`"image":"${picture.toString('base64')}"`);
+
+    upload.set('picture', new Blob([picture]), 'a.png');
+    const refused = await fetch(http, { method: 'POST', body: upload });
+    expect(refused.status).toBe(400);
+    expect(await refused.text()).toContain('\\"text\\", \\"data\\"');
+  });
+
+  it('describes itself over HTTP', async () => {
+    const document = (await (await fetch(new URL('/openapi.json', http))).json()) as { paths: object };
+    expect(Object.keys(document.paths)).toEqual([new URL(http).pathname]);
+  });
+
   it('writes what the wrapper says into the log, with the session id', async () => {
     await callXsf(client, onceRequest(onceInput({ params: { do: 'print' }, pl: [text('a')] })));
     await expect.poll(() => output).toMatch(/"answer":42.*"msg":"to the log"/);

@@ -6,6 +6,8 @@ import { AigesError } from '../../src/core/errors.js';
 import type { Frame } from '../../src/core/frame.js';
 import { createHost } from '../../src/host.js';
 import { createLogger } from '../../src/observability/logger.js';
+import { body, descriptor } from '../fixtures/descriptors.js';
+import { openEvents } from '../fixtures/event-client.js';
 import { FakeRuntime, gate, textFrame } from '../fixtures/fake-runtime.js';
 import { type RunningHost, startHost, testConfig } from '../fixtures/host.js';
 import { WsClient } from '../fixtures/ws-client.js';
@@ -127,6 +129,79 @@ describe('createHost', () => {
     expect((await grpc).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
     expect((await http).status).toBe(503);
     expect(runtime.stopped).toBe(1);
+  });
+
+  it('ends a stream over HTTP that outlives the drain with an event, and loses none before that', async () => {
+    const runtime = new FakeRuntime(echo);
+    runtime.takesStreams = true;
+    const loader = await start(runtime, { drainTimeoutMs: 100 });
+    const call = openEvents(Number(loader.started.http?.port), '/v1/private/svc', '{}');
+    await until(() => runtime.streams[0]?.written.length === 1);
+    runtime.streams[0]?.give('one');
+    const events = await call;
+    const drained = loader.host.drain();
+    runtime.streams[0]?.give('two');
+    expect(
+      (await events.rest()).map(({ event, data }) => [event, /"(?:text|message)":"([^"]*)"/.exec(data)?.[1]]),
+    ).toEqual([
+      ['result', 'one'],
+      ['result', 'two'],
+      ['error', 'service is shutting down'],
+    ]);
+    expect(await drained).toEqual({ stuck: 0, ended: true });
+  });
+
+  it('lets a slow reader have its answer before it ends', async () => {
+    const text = 'x'.repeat(16 << 20);
+    const hold = gate();
+    const runtime = new FakeRuntime(async () => {
+      await hold.promise;
+      return [textFrame('result', text)];
+    });
+    const loader = await start(runtime);
+    const answer = post(loader);
+    await until(() => runtime.calls === 1);
+    const drained = loader.host.drain();
+    hold.open();
+    const response = await answer;
+    // Longer than silent connections are given.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect((await response.text()).length).toBeGreaterThan(text.length);
+    expect(await drained).toEqual({ stuck: 0, ended: true });
+  });
+
+  it('describes over HTTP the services that say what they take', async () => {
+    const runtime = new FakeRuntime(echo);
+    const loader = await start(runtime);
+    const paths = async ({ httpUrl }: RunningHost): Promise<string[]> => {
+      const document = (await (await fetch(`${httpUrl}/openapi.json`)).json()) as { paths: object };
+      return Object.keys(document.paths);
+    };
+    expect(await paths(loader)).toEqual([]);
+    await loader.stop();
+    runtime.descriptor = descriptor({ inputs: [body('text')] });
+    const described = await start(runtime);
+    expect(await paths(described)).toEqual(['/v1/private/svc']);
+    await described.stop();
+  });
+
+  it('logs every request where the level says so', async () => {
+    for (const [level, count] of [
+      ['debug', 1],
+      ['info', 0],
+    ] as const) {
+      const lines: string[] = [];
+      const log = pino({ level }, { write: (line: string) => lines.push(line) });
+      running = await startHost({ runtime: new FakeRuntime(echo), log });
+      await post(running);
+      await running.stop();
+      const entries = lines
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .filter(({ msg }) => msg === 'request');
+      expect(entries).toHaveLength(count);
+      for (const entry of entries)
+        expect(entry).toMatchObject({ method: 'POST', route: '/v1/private/svc', status: 200 });
+    }
   });
 
   it('does not end a plugin that has not returned from loading a resource', async () => {

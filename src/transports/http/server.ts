@@ -1,32 +1,130 @@
-import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { finished } from 'node:stream';
+import cors from '@fastify/cors';
+import Fastify, { type FastifyInstance } from 'fastify';
 import { AigesError } from '../../core/errors.js';
-import type { Output } from '../../core/runtime.js';
-import { openDeadline } from '../../engine/deadline.js';
-import { expectedAttributes } from '../../engine/expect.js';
-import { answerStatus } from '../../engine/service.js';
-import { decodeOnce, encodeError, encodeOnce, type OnceRequest } from '../json/codec.js';
-import { type Endpoint, passedParams } from '../json/endpoint.js';
-import { httpStatus, retryAfter } from './status.js';
+import type { Endpoint } from '../json/endpoint.js';
+import { answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
+import { mediaTypeName } from './media-types.js';
+import { serveDocs } from './pages.js';
+import { type CallOptions, contextOf, serveEndpoint } from './routes.js';
 
-export interface HttpOptions {
+export interface HttpOptions extends CallOptions {
   readonly services: readonly Endpoint[];
   readonly maxBodyBytes: number;
-  /** Milliseconds that a one-shot call may take. */
-  readonly onceTimeoutMs: number;
   /** Whether every service can take calls. */
   readonly ready: () => boolean;
-  /** Ends what is still running when the time to drain is up. */
-  readonly shutdown: AbortSignal;
-  /** Told about every call that failed. */
-  readonly onError: (error: AigesError, context: { readonly route: string; readonly sid: string }) => void;
+  /** The OpenAPI document about the services. */
+  readonly document: () => object;
+  /** Whether people get pages to look at. */
+  readonly ui: boolean;
+  /** Origins of pages that may call; "*" for all. */
+  readonly cors: readonly string[];
+  readonly patience: Patience;
+  /** Connections at the same time; further ones are closed at once. */
+  readonly maxConnections: number;
+  /** Told about every request when it is over. */
+  readonly onRequest?: (entry: RequestEntry) => void;
+}
+
+/** How long a client may take, in milliseconds. */
+export interface Patience {
+  /** For the headers of a request. */
+  readonly headersMs: number;
+  /** For the body after them. */
+  readonly bodyMs: number;
+  /** Without taking any of its answer. */
+  readonly sendMs: number;
+  /** From one request to the next. */
+  readonly keepAliveMs: number;
+}
+
+/** A request that is over. */
+export interface RequestEntry {
+  readonly method: string;
+  readonly route: string;
+  readonly sid: string;
+  readonly requestId?: string;
+  /** What was answered, if anything. */
+  readonly status: number;
+  /** Whether the client got the whole answer. */
+  readonly complete: boolean;
+  /** From the headers of the request to the end of the answer. */
+  readonly ms: number;
+}
+
+export interface HttpServer extends FastifyInstance {
+  /** Resolves when every answer that has begun by now is out, or its client has left. */
+  answered(): Promise<void>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Content-Type as the client sent it; empty for none. */
+    sentType: string;
+  }
+  interface FastifyReply {
+    /** Resolves when the answer is out, or its client has left. */
+    over: Promise<void>;
+  }
 }
 
 /** Builds the HTTP server; the caller lets it listen. */
-export function createHttpServer(options: HttpOptions): FastifyInstance {
-  const app = Fastify({ bodyLimit: options.maxBodyBytes, return503OnClosing: false, forceCloseConnections: 'idle' });
+export function createHttpServer(options: HttpOptions): HttpServer {
+  const { patience } = options;
+  const app = Fastify({
+    bodyLimit: options.maxBodyBytes,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    keepAliveTimeout: patience.keepAliveMs,
+    requestTimeout: patience.headersMs + patience.bodyMs,
+    http: {
+      headersTimeout: patience.headersMs,
+      connectionsCheckingInterval: Math.min(5000, Math.ceil(Math.min(patience.headersMs, patience.bodyMs) / 2)),
+    },
+    clientErrorHandler: answerBrokenRequest,
+  });
+  app.server.maxConnections = options.maxConnections;
+  takeAnyBody(app);
+  endSlowReaders(app, patience.sendMs);
+  const answered = watchAnswers(app, options.onRequest);
+  closeConnectionsAtTheEnd(app, answered);
+  if (options.cors.length > 0) {
+    app.register(cors, {
+      origin: options.cors.includes('*') ? '*' : [...options.cors],
+      methods: ['GET', 'POST'],
+      exposedHeaders: ['X-Aiges-Sid', 'X-Aiges-Code', 'Retry-After'],
+      maxAge: 600,
+    });
+  }
+
+  app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }));
+  app.get('/readyz', (_request, reply) => {
+    const ready = options.ready();
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
+  });
+  app.get('/openapi.json', (_request, reply) => reply.send(options.document()));
+  if (options.ui) serveDocs(app, options.document);
+  for (const endpoint of options.services) serveEndpoint(app, endpoint, options);
+  answerUnknownRoutes(
+    app,
+    options.services.map(({ route }) => route),
+  );
+  app.setErrorHandler((caught: { statusCode?: number; message: string }, request, reply) => {
+    const client = caught.statusCode !== undefined && caught.statusCode < 500;
+    const error = client ? new AigesError('undecodableBody', { detail: caught.message }) : AigesError.from(caught);
+    options.onError(error, contextOf(request, ''));
+    return sendError(reply, error, '', options.legacyErrors ? 500 : (caught.statusCode ?? 500));
+  });
+  return Object.assign(app, { answered });
+}
+
+/** Bodies of every type are read into memory; what they are is decided with the service at hand. */
+function takeAnyBody(app: FastifyInstance): void {
+  app.decorateRequest('sentType', '');
   // Clients of the original send JSON under any content type, or none, or one that is no content type at all.
   app.addHook('onRequest', (request, _reply, done) => {
+    const sent = request.headers['content-type'] ?? '';
+    request.sentType = mediaTypeName(sent) === '' ? '' : sent;
     request.headers['content-type'] = 'application/octet-stream';
     done();
   });
@@ -34,100 +132,65 @@ export function createHttpServer(options: HttpOptions): FastifyInstance {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body);
   });
+}
 
-  // A connection whose call was running when the server began to close would otherwise be kept alive, and keep us.
+/** A connection whose call was running when the server began to close would otherwise be kept alive, and keep us. */
+function closeConnectionsAtTheEnd(app: FastifyInstance, answered: () => Promise<void>): void {
   let closing = false;
-  app.addHook('preClose', (done) => {
+  app.addHook('preClose', async () => {
     closing = true;
-    done();
+    // Node takes a connection for idle whose answer has been written and not read yet, and cuts it.
+    await answered();
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (closing) reply.header('connection', 'close');
     done();
   });
-
-  app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }));
-  app.get('/readyz', (_request, reply) => {
-    const ready = options.ready();
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
-  });
-  for (const served of options.services) {
-    app.post(served.route, (request, reply) => answerOnce(served, options, request, reply));
-  }
-  app.setNotFoundHandler((request, reply) => {
-    const routes = options.services.map(({ route }) => `POST ${route}`).join(', ');
-    const detail = `no route ${request.method} ${request.url}; there is ${routes}`;
-    return sendError(reply, new AigesError('invalidOperation', { detail }), '', 404);
-  });
-  app.setErrorHandler((caught: { statusCode?: number; message: string }, request, reply) => {
-    const client = caught.statusCode !== undefined && caught.statusCode < 500;
-    const error = client ? new AigesError('undecodableBody', { detail: caught.message }) : AigesError.from(caught);
-    options.onError(error, { route: request.url, sid: '' });
-    return sendError(reply, error, '', caught.statusCode ?? 500);
-  });
-  return app;
 }
 
-async function answerOnce(
-  served: Endpoint,
-  options: HttpOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const sid = randomUUID();
-  const gone = new AbortController();
-  // Closing before the answer has been written is how a client that has left shows.
-  reply.raw.once('close', () => {
-    gone.abort();
-  });
-  const deadline = openDeadline(options.onceTimeoutMs, () => new AigesError('timeout'), [
-    gone.signal,
-    options.shutdown,
-  ]);
-  try {
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const decoded = decodeOnce(body);
-    if (decoded.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
-    const output = await served.service.once(
-      {
-        sid,
-        tag: sid,
-        params: passedParams(decoded, served, sid),
-        resourceIds: [],
-        expect: decoded.expect,
-        signal: deadline.signal,
-        deadline: deadline.at,
-      },
-      // The decoded frames are buffers of their own, for the garbage collector to take.
-      { frames: decoded.frames, release: () => undefined },
-    );
-    return await sendOutput(reply, sid, decoded, output);
-  } catch (caught) {
-    const error = AigesError.from(caught);
-    options.onError(error, { route: served.route, sid });
-    return await sendError(reply, error, sid, httpStatus(error));
-  } finally {
-    deadline.close();
-  }
-}
-
-function sendOutput(reply: FastifyReply, sid: string, request: OnceRequest, output: Output): FastifyReply {
-  try {
-    const payloads = output.frames.map((frame) => {
-      const attributes = new Map([...frame.desc, ...(expectedAttributes(frame, request.expect) ?? [])]);
-      attributes.set('seq', '0').set('status', String(frame.status));
-      return { frame, attributes };
+/** A client that takes nothing of its answer keeps memory, and with a stream a licence. */
+function endSlowReaders(app: FastifyInstance, ms: number): void {
+  app.addHook('onRequest', (_request, { raw }, done) => {
+    // Silence while there is nothing to send is the plugin's.
+    raw.setTimeout(ms, () => {
+      if (raw.writableLength > 0) raw.destroy();
     });
-    const text = encodeOnce({ sid, status: answerStatus(output.frames), payloads });
-    return reply.type('application/json').send(text);
-  } finally {
-    // The JSON text holds a copy of every payload.
-    output.release();
-  }
+    done();
+  });
 }
 
-function sendError(reply: FastifyReply, error: AigesError, sid: string, status: number): FastifyReply {
-  const seconds = retryAfter(error);
-  if (seconds !== null) reply.header('retry-after', seconds);
-  return reply.code(status).type('application/json').send(encodeError(error, sid));
+/**
+ * Watches answers from the moment that a request has arrived as a whole.
+ * @returns what waits for those that have begun by then
+ */
+function watchAnswers(app: FastifyInstance, onRequest: HttpOptions['onRequest']): () => Promise<void> {
+  const answering = new Set<Promise<void>>();
+  app.decorateReply('over');
+  app.addHook('onRequest', (request, reply, done) => {
+    const start = performance.now();
+    const { socket } = request.raw;
+    reply.over = new Promise((resolve) => {
+      finished(reply.raw, (error) => {
+        resolve();
+        const sid = reply.getHeader('x-aiges-sid');
+        onRequest?.({
+          method: request.method,
+          ...contextOf(request, typeof sid === 'string' ? sid : ''),
+          status: reply.raw.headersSent ? reply.statusCode : 0,
+          // A connection that breaks while the last bytes wait ends the answer without an error.
+          complete: (error ?? null) === null && (!socket.destroyed || socket.writableFinished),
+          ms: Math.round(performance.now() - start),
+        });
+      });
+    });
+    done();
+  });
+  app.addHook('preHandler', (_request, { over }, done) => {
+    answering.add(over);
+    void over.then(() => answering.delete(over));
+    done();
+  });
+  return async () => {
+    await Promise.all(answering);
+  };
 }

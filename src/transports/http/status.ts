@@ -1,4 +1,5 @@
 import type { AigesError, ErrorName } from '../../core/errors.js';
+import { HttpRefusal } from './refusal.js';
 
 /** What is not listed failed on our side: 500. */
 const statuses: Partial<Record<ErrorName, number>> = {
@@ -18,7 +19,7 @@ const statuses: Partial<Record<ErrorName, number>> = {
 };
 
 export function httpStatus(error: AigesError): number {
-  return statuses[error.kind] ?? 500;
+  return error instanceof HttpRefusal ? error.status : (statuses[error.kind] ?? 500);
 }
 
 /** Seconds after which a refused client may try again; null when trying again does not help. */

@@ -1,3 +1,4 @@
+import type { Descriptor } from '../../core/descriptor.js';
 import type { Service } from '../../engine/service.js';
 import type { OnceRequest } from './codec.js';
 import type { AttributeTypes } from './result.js';
@@ -6,6 +7,8 @@ import type { AttributeTypes } from './result.js';
 export interface Endpoint {
   readonly service: Service;
   readonly route: string;
+  /** What is known of its requests and answers; null when nothing is. */
+  readonly descriptor: Descriptor | null;
   /** Names of headers that the plugin gets as parameters. */
   readonly headerPass: readonly string[];
   /** What the attributes of streamed results are in JSON; without it they are strings. */

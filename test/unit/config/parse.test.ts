@@ -68,6 +68,18 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       '[http]\nmaxBody = 0',
       'aiges.toml: http.maxBody: expected a size from 1B to 511MiB such as "64MiB", "512KiB" or 4096 (bytes) but found 0',
     ],
+    ['[http]\ncors = true', 'aiges.toml: http.cors: expected a list of origins but found true'],
+    ['[http]\ncors = [1]', 'aiges.toml: http.cors: expected a list of origins but found an array'],
+    ...['https://app.example.com/', 'app.example.com', 'ftp://a', 'https://*.example.com', 'null'].map(
+      (text): [string, string] => [
+        `[http]\ncors = ["https://a", "${text}"]`,
+        `aiges.toml: http.cors: expected "*" or an origin such as "https://app.example.com", without a path but found "${text}"`,
+      ],
+    ),
+    [
+      '[http]\nheadersTimeout = "0s"',
+      'aiges.toml: http.headersTimeout: expected a duration from 1ms to 86400s such as "60s", "500ms" or "2m" but found "0s"',
+    ],
     [
       '[limits]\nonceTimeout = 60',
       'aiges.toml: limits.onceTimeout: expected a duration from 1ms to 2147483647ms such as "60s", "500ms" or "2m" but found 60',
@@ -141,7 +153,10 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['[svcName]\nPort = 1', 'aiges.toml: svcName.Port: unknown key; did you mean port?'],
     ['[svcName]\nmax = 1', 'aiges.toml: svcName.max: unknown key; max belongs to [fc]'],
     ['[fc]\nhttp_listen = ":1"', 'aiges.toml: fc.http_listen: unknown key; http_listen belongs to [wrapper]'],
-    ['[http]\nquux = 1', 'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody'],
+    [
+      '[http]\nquux = 1',
+      'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody, ui, cors, legacyErrors, connections, headersTimeout, bodyTimeout, sendTimeout, keepAlive',
+    ],
     [
       '[ws]\nquux = 1',
       'aiges.toml: ws.quux: unknown key; [ws] takes readTimeout, sessionTimeout, ping, maxFrame, frames, frameBytes, sendBuffer, maxConnections, origins',
@@ -339,7 +354,19 @@ describe('defaults', () => {
           keepaliveTimeoutMs: 20_000,
         },
       },
-      http: { host: '127.0.0.1', port: 1888, maxBodyBytes: 67108864 },
+      http: {
+        host: '127.0.0.1',
+        port: 1888,
+        maxBodyBytes: 67108864,
+        ui: true,
+        cors: [],
+        legacyErrors: false,
+        maxConnections: 10_000,
+        headersTimeoutMs: 30_000,
+        bodyTimeoutMs: 300_000,
+        sendTimeoutMs: 60_000,
+        keepAliveMs: 72_000,
+      },
       ws: {
         idleTimeoutMs: 15_000,
         sessionTimeoutMs: 180_000,
@@ -449,6 +476,14 @@ describe('values', () => {
       [http]
       listen = "[::1]:0"
       maxBody = "1KiB"
+      ui = false
+      cors = ["https://app.example.com", "http://localhost:8080"]
+      legacyErrors = true
+      connections = 7
+      headersTimeout = "1s"
+      bodyTimeout = "2s"
+      sendTimeout = "3s"
+      keepAlive = "4s"
       [limits]
       queue = 0
       onceTimeout = "500ms"
@@ -474,7 +509,19 @@ describe('values', () => {
         hostConfigured: true,
         wire: { leaseTimeMs: 250 },
       },
-      http: { host: '::1', port: 0, maxBodyBytes: 1024 },
+      http: {
+        host: '::1',
+        port: 0,
+        maxBodyBytes: 1024,
+        ui: false,
+        cors: ['https://app.example.com', 'http://localhost:8080'],
+        legacyErrors: true,
+        maxConnections: 7,
+        headersTimeoutMs: 1000,
+        bodyTimeoutMs: 2000,
+        sendTimeoutMs: 3000,
+        keepAliveMs: 4000,
+      },
       limits: {
         queue: 0,
         onceTimeoutMs: 500,

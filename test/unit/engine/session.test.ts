@@ -258,6 +258,18 @@ describe('Session', () => {
     await session.close(closed);
   });
 
+  it.each([[[part('a', DataStatus.begin, 'one')]], [[]]])(
+    'ends with a packet that says so, whatever is in it or missing',
+    async (frames) => {
+      const session = open({ inputs: ['one', 'two'] });
+      const stream = await currentStream();
+      session.put(0, { ...packet(...frames), last: true });
+      await settle();
+      expect(stream.written).toMatchObject([{ text: frames.length === 0 ? '' : 'a', last: true }]);
+      await session.close(closed);
+    },
+  );
+
   it('passes results on as they come, while input is still coming', async () => {
     const session = open();
     const stream = await currentStream();

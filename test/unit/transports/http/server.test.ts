@@ -1,57 +1,17 @@
 import type { AddressInfo } from 'node:net';
 import { request } from 'node:http';
-import type { FastifyInstance } from 'fastify';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataType } from '../../../../src/core/frame.js';
-import { Admission } from '../../../../src/engine/admission.js';
-import { Service } from '../../../../src/engine/service.js';
-import { createHttpServer, type HttpOptions } from '../../../../src/transports/http/server.js';
-import { type Answer, FakeRuntime, gate, prepare, streams, textFrame } from '../../../fixtures/fake-runtime.js';
-
-const route = '/v1/private/echo';
-let open: FastifyInstance | null = null;
-
-interface Setup {
-  app: FastifyInstance;
-  runtime: FakeRuntime;
-  service: Service;
-  errors: AigesError[];
-}
-
-function setup(answer: Answer, changes: Partial<HttpOptions> = {}, limits = { permits: 1, queue: 0 }): Setup {
-  const runtime = new FakeRuntime(answer);
-  const service = new Service({
-    name: 'echo',
-    runtime,
-    admission: new Admission(limits),
-    prepare,
-    resources: null,
-    streams,
-  });
-  const errors: AigesError[] = [];
-  const app = createHttpServer({
-    services: [{ service, route, headerPass: ['appid', 'sid'] }],
-    maxBodyBytes: 1024,
-    onceTimeoutMs: 60_000,
-    ready: () => service.accepting,
-    shutdown: new AbortController().signal,
-    onError: (error) => errors.push(error),
-    ...changes,
-  });
-  open = app;
-  return { app, runtime, service, errors };
-}
-
-afterEach(async () => {
-  await open?.close();
-});
+import { type Answer, gate, textFrame } from '../../../fixtures/fake-runtime.js';
+import { eventually } from '../../../fixtures/eventually.js';
+import { route, setup } from '../../../fixtures/http-server.js';
 
 const echo: Answer = (_call, frames) => frames.map((frame) => ({ ...frame, key: 'result' }));
 
 describe('POST <route>', () => {
   it('answers a body that is not JSON with 400 and what is wrong with it', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     const response = await app.inject({ method: 'POST', url: route, payload: '{' });
     expect(response.statusCode).toBe(400);
     expect(response.json()).toMatchObject({ header: { code: 10000 }, payload: null });
@@ -61,12 +21,12 @@ describe('POST <route>', () => {
   });
 
   it('answers a request without a body with 400', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     expect((await app.inject({ method: 'POST', url: route })).statusCode).toBe(400);
   });
 
   it('answers a body beyond the limit with 413', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     const response = await app.inject({ method: 'POST', url: route, payload: Buffer.alloc(2000, 0x20) });
     expect(response.statusCode).toBe(413);
     expect(response.json()).toMatchObject({ header: { code: 10000 } });
@@ -74,7 +34,7 @@ describe('POST <route>', () => {
 
   it('answers 429 with Retry-After when there is no permit and no place to wait', async () => {
     const hold = gate<readonly never[]>();
-    const { app } = setup(() => hold.promise);
+    const { app } = await setup(() => hold.promise);
     const first = app.inject({ method: 'POST', url: route, payload: '{}' });
     await app.inject('/healthz');
     const second = await app.inject({ method: 'POST', url: route, payload: '{}' });
@@ -87,7 +47,7 @@ describe('POST <route>', () => {
 
   it('answers 504 when the plugin takes longer than allowed, and keeps the permit until it returns', async () => {
     const hold = gate<readonly never[]>();
-    const { app, service } = setup(() => hold.promise, { onceTimeoutMs: 5 });
+    const { app, service } = await setup(() => hold.promise, { onceTimeoutMs: 5 });
     const response = await app.inject({ method: 'POST', url: route, payload: '{}' });
     expect(response.statusCode).toBe(504);
     expect(response.json()).toMatchObject({ header: { code: 10102 } });
@@ -98,7 +58,7 @@ describe('POST <route>', () => {
   });
 
   it("answers 500 with the plugin's text and code", async () => {
-    const { app, errors } = setup(() => {
+    const { app, errors } = await setup(() => {
       throw new AigesError('execFailed', { message: 'bad picture;code=7', pluginCode: 7 });
     });
     const response = await app.inject({ method: 'POST', url: route, payload: '{}' });
@@ -108,7 +68,7 @@ describe('POST <route>', () => {
   });
 
   it('answers 503 while the service drains', async () => {
-    const { app, service } = setup(echo);
+    const { app, service } = await setup(echo);
     await service.drain();
     const response = await app.inject({ method: 'POST', url: route, payload: '{}' });
     expect(response.statusCode).toBe(503);
@@ -117,7 +77,7 @@ describe('POST <route>', () => {
   });
 
   it('answers 400 when the plugin gives an output that the request does not name', async () => {
-    const { app, runtime } = setup(() => [textFrame('other', 'x')]);
+    const { app, runtime } = await setup(() => [textFrame('other', 'x')]);
     const payload = JSON.stringify({ parameter: { echo: { result: {} } } });
     const response = await app.inject({ method: 'POST', url: route, payload });
     expect(response.statusCode).toBe(400);
@@ -126,7 +86,7 @@ describe('POST <route>', () => {
   });
 
   it('gives all outputs with the types of the plugin when the request names none', async () => {
-    const { app, runtime } = setup(() => [
+    const { app, runtime } = await setup(() => [
       textFrame('text', 'seven', { desc: new Map([['encoding', 'utf8']]) }),
       textFrame('image', 'abc', { type: DataType.image }),
     ]);
@@ -144,7 +104,7 @@ describe('POST <route>', () => {
   });
 
   it('repeats the attributes that the request asked for', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     const payload = JSON.stringify({
       header: { appid: 'demo' },
       parameter: { echo: { result: { encoding: 'utf8', compress: 'raw', format: 'plain', data_type: 'text' } } },
@@ -158,7 +118,7 @@ describe('POST <route>', () => {
 
   it('hands sid and the listed headers to the plugin as parameters', async () => {
     let seen = new Map<string, string>();
-    const { app } = setup((call) => {
+    const { app } = await setup((call) => {
       seen = new Map(call.params);
       expect(call.tag).toBe(call.sid);
       return [];
@@ -171,7 +131,7 @@ describe('POST <route>', () => {
   });
 
   it('takes any content type, as clients of the original send it', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/octet-stream', 'abc', ';;']) {
       const headers = { 'content-type': type };
       expect((await app.inject({ method: 'POST', url: route, payload: '{}', headers })).statusCode).toBe(200);
@@ -179,7 +139,7 @@ describe('POST <route>', () => {
   });
 
   it('refuses delivery through a message broker', async () => {
-    const { app, runtime } = setup(echo);
+    const { app, runtime } = await setup(echo);
     const response = await app.inject({ method: 'POST', url: route, payload: '{"header":{"downMethod":"async"}}' });
     expect(response.statusCode).toBe(400);
     expect(response.json()).toMatchObject({ header: { code: 10106 } });
@@ -188,7 +148,7 @@ describe('POST <route>', () => {
 
   it('tells the plugin when the client leaves', async () => {
     const left = gate<unknown>();
-    const { app, service } = setup(
+    const { app, service } = await setup(
       (call) =>
         new Promise((resolve) => {
           call.signal.addEventListener('abort', () => {
@@ -209,17 +169,152 @@ describe('POST <route>', () => {
   });
 });
 
+describe('legacyErrors', () => {
+  it.each([
+    ['no JSON', '{', 10000],
+    ['no base64', '{"payload":{"a":{"text":"###"}}}', 10001],
+    ['too large a body', ' '.repeat(2000), 10000],
+    ['a failure of the plugin', '{}', 10909],
+  ])('answers %s with 500', async (_name, payload, code) => {
+    const { app } = await setup(
+      () => {
+        throw new AigesError('execFailed');
+      },
+      { legacyErrors: true },
+    );
+    const response = await app.inject({ method: 'POST', url: route, payload });
+    expect(response.statusCode).toBe(500);
+    const document = response.json<{ header: Record<string, unknown> }>();
+    expect(document).toMatchObject({ header: { code }, payload: null });
+    expect(Object.keys(document.header)).toEqual(['code', 'message', 'sid']);
+  });
+
+  it('leaves what is not about a call as it is', async () => {
+    const { app } = await setup(echo, { legacyErrors: true });
+    expect((await app.inject('/nowhere')).statusCode).toBe(404);
+    expect((await app.inject({ method: 'POST', url: route, payload: '{}' })).statusCode).toBe(200);
+  });
+});
+
+describe('what the log says', () => {
+  it('names the request as its client does, to a limit', async () => {
+    const { app, contexts, requests } = await setup(echo);
+    const headers = { 'x-request-id': `id-${'x'.repeat(1000)}` };
+    const response = await app.inject({ method: 'POST', url: `${route}?secret=1`, payload: '{', headers });
+    const sid = response.headers['x-aiges-sid'];
+    const requestId = headers['x-request-id'].slice(0, 200);
+    expect(contexts).toEqual([{ route, sid, requestId }]);
+    await eventually(() => requests).toMatchObject([
+      { method: 'POST', route, sid, requestId, status: 400, complete: true },
+    ]);
+    // It is of no other use: whoever could choose the session could guess those of others.
+    expect(sid).not.toContain('id-');
+  });
+
+  it('has a line for every request', async () => {
+    const { app, requests } = await setup(echo);
+    await app.inject({ method: 'POST', url: route, payload: '{}' });
+    await app.inject('/healthz');
+    await app.inject('/nowhere');
+    await eventually(() => requests.map(({ method, route: path, status }) => `${method} ${path} ${status}`)).toEqual([
+      `POST ${route} 200`,
+      'GET /healthz 200',
+      'GET /nowhere 404',
+    ]);
+    expect(requests.every(({ ms }) => Number.isInteger(ms) && ms >= 0)).toBe(true);
+    expect(requests[1]).not.toHaveProperty('requestId');
+  });
+});
+
+describe('cors', () => {
+  const origin = 'https://app.example.com';
+  const preflight = {
+    method: 'OPTIONS',
+    url: route,
+    headers: {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type,x-request-id',
+    },
+  } as const;
+
+  it('is off', async () => {
+    const { app } = await setup(echo);
+    const response = await app.inject(preflight);
+    expect(response.statusCode).toBe(405);
+    expect(response.headers).not.toHaveProperty('access-control-allow-origin');
+    const answer = await app.inject({ method: 'POST', url: route, payload: '{}', headers: { origin } });
+    expect(answer.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
+  it('lets pages of the listed origins in, and no others', async () => {
+    const { app } = await setup(echo, { cors: [origin, 'http://localhost:8080'] });
+    const response = await app.inject(preflight);
+    expect(response.statusCode).toBe(204);
+    expect(response.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'content-type,x-request-id',
+    });
+    const answer = await app.inject({ method: 'POST', url: route, payload: '{', headers: { origin } });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-expose-headers': 'X-Aiges-Sid, X-Aiges-Code, Retry-After',
+      vary: 'Origin',
+    });
+    const stranger = { ...preflight.headers, origin: 'https://evil.example.com' };
+    const refused = await app.inject({ ...preflight, headers: stranger });
+    expect(refused.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
+  it('lets every page in where "*" is listed, also to events', async () => {
+    const { app } = await setup(echo, { cors: ['*'] });
+    expect((await app.inject(preflight)).headers['access-control-allow-origin']).toBe('*');
+    const headers = { origin, accept: 'text/event-stream' };
+    const answer = await app.inject({ method: 'POST', url: route, payload: '{}', headers });
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/event-stream',
+      'access-control-allow-origin': '*',
+    });
+  });
+});
+
 describe('other paths', () => {
   it('answers an unknown path with 404 and the routes there are', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     const response = await app.inject('/v1/private/nope');
     expect(response.statusCode).toBe(404);
     expect(response.body).toContain(`POST ${route}`);
   });
 
+  it.each([
+    ['GET', route, 'POST'],
+    ['PUT', route, 'POST'],
+    ['DELETE', `${route}?a=b`, 'POST'],
+    ['POST', '/healthz', 'GET'],
+    ['POST', '/openapi.json', 'GET'],
+  ] as const)('answers %s %s with 405 and the method there is', async (method, url, allowed) => {
+    const { app } = await setup(echo);
+    const response = await app.inject({ method, url });
+    expect(response.statusCode).toBe(405);
+    expect(response.headers['allow']).toBe(allowed);
+    expect(response.json()).toMatchObject({ header: { code: 10003 }, payload: null });
+  });
+
   it('answers probes', async () => {
-    const { app } = setup(echo);
+    const { app } = await setup(echo);
     expect((await app.inject('/healthz')).json()).toEqual({ status: 'ok' });
     expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready' });
+  });
+
+  it('gives the document about the services as it is now', async () => {
+    let title = 'one';
+    const { app } = await setup(echo, { document: () => ({ openapi: '3.1.0', info: { title } }) });
+    const response = await app.inject('/openapi.json');
+    expect(response.headers['content-type']).toMatch(/^application\/json/);
+    expect(response.json()).toEqual({ openapi: '3.1.0', info: { title: 'one' } });
+    title = 'two';
+    expect((await app.inject('/openapi.json')).json()).toMatchObject({ info: { title: 'two' } });
   });
 });
