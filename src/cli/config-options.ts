@@ -38,12 +38,14 @@ export interface WrapperConfig {
 const usualWrapper = './wrapper.ts';
 
 /**
- * The configuration for a command about a wrapper.
- * @param module the one that was named; else the configuration's, else ./wrapper.ts if there is one
- * @throws UsageError when there is no wrapper
+ * The configuration for a command about a plugin.
+ * @param module the wrapper that was named; else the configuration's plugin, else ./wrapper.ts if there is one
  * @throws ConfigError
  */
-export function readWrapperConfig(module: string | undefined, options: ConfigOptions): WrapperConfig {
+export function readPluginConfig(
+  module: string | undefined,
+  options: ConfigOptions,
+): Pick<WrapperConfig, 'loaded' | 'service'> {
   const withPath = (path: string): LoadedConfig =>
     readConfig({ ...options, set: [...options.set, `plugin.path=${path}`] });
   let loaded = module === undefined ? readConfig(options) : withPath(module);
@@ -53,16 +55,29 @@ export function readWrapperConfig(module: string | undefined, options: ConfigOpt
     loaded = withPath(usualWrapper);
     service = onlyService(loaded);
   }
+  return { loaded, service };
+}
+
+/**
+ * The same for a command about a wrapper.
+ * @throws UsageError when there is no wrapper
+ * @throws ConfigError
+ */
+export function readWrapperConfig(module: string | undefined, options: ConfigOptions): WrapperConfig {
+  const { loaded, service } = readPluginConfig(module, options);
   const { plugin } = service;
   if (plugin.kind !== 'node') {
     throw new UsageError(
       `${plugin.path} is no wrapper; name the module that exports one (wrapper.ts), or set [plugin].path`,
     );
   }
-  if (!existsSync(plugin.path)) {
-    throw new UsageError(`${plugin.path}: no such file; name the module that exports the wrapper`);
-  }
+  requireWrapper(plugin);
   return { loaded, service, plugin };
+}
+
+/** @throws UsageError when the module is not there */
+export function requireWrapper({ path }: NodePluginConfig): void {
+  if (!existsSync(path)) throw new UsageError(`${path}: no such file; name the module that exports the wrapper`);
 }
 
 function onlyService({ config }: LoadedConfig): ServiceConfig {

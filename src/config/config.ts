@@ -1,4 +1,5 @@
 import type { StringMap } from '../core/frame.js';
+import type { ServiceSchema } from '../schema/service-schema.js';
 import { escapeControls } from './line.js';
 
 /** Everything the loader was told, checked and complete: nothing below has to supply a default. */
@@ -65,6 +66,8 @@ export interface HttpConfig {
   /** 0 takes a free one. */
   readonly port: number;
   readonly maxBodyBytes: number;
+  /** What becomes of a field of a request that the service does not know. */
+  readonly unknownFields: 'ignore' | 'warn' | 'refuse';
 }
 
 export interface LimitsConfig {
@@ -144,8 +147,12 @@ export interface ServiceConfig {
   readonly name: string;
   /** The HTTP route, such as `/v1/private/svcName`. */
   readonly route: string;
+  /** Further paths of the same service. */
+  readonly aliases: readonly string[];
   readonly version: string;
   readonly plugin: NativePluginConfig | NodePluginConfig;
+  /** What a file says that it takes and gives; `null` without one. */
+  readonly schema: ServiceSchema | null;
   /** Whether clients may load personalised resources into the plugin. */
   readonly resources: boolean;
   /** What `wrapperInit` gets. */

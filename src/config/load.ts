@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { ConfigError, type LoadedConfig } from './config.js';
 import { parseConfig } from './parse.js';
@@ -37,6 +37,7 @@ export function loadConfig({ path, section, env, overrides }: LoadOptions): Load
     env,
     overrides,
     readFile: read,
+    hasFile: existsSync,
     cores: availableParallelism(),
     interfaces: networkInterfaces(),
   });

@@ -14,6 +14,7 @@ export interface Surroundings {
   readonly overrides?: readonly string[] | undefined;
   /** Text of a file, or `null` when there is none. Throws a ConfigError for one that cannot be read. */
   readFile(path: string): string | null;
+  hasFile(path: string): boolean;
   readonly cores: number;
   /** Addresses by network interface. */
   readonly interfaces: Readonly<Record<string, readonly NetworkAddress[] | undefined>>;

@@ -49,7 +49,9 @@ function buildWire(plan: Plan): WireConfig {
 
 export function buildHttp(plan: Plan): HttpConfig | null {
   const address = chooseListener(plan);
-  return address === null ? null : { ...address, maxBodyBytes: plan.settings.get(schema.http.keys.maxBody) };
+  if (address === null) return null;
+  const { maxBody, unknownFields } = schema.http.keys;
+  return { ...address, maxBodyBytes: plan.settings.get(maxBody), unknownFields: plan.settings.get(unknownFields) };
 }
 
 /** A message that exceeds the memory for it could never be received. */

@@ -1,4 +1,5 @@
 import type { Call } from '../core/call.js';
+import type { Descriptor } from '../core/descriptor.js';
 import { AigesError } from '../core/errors.js';
 import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime } from '../core/runtime.js';
@@ -56,6 +57,16 @@ export class Service {
   /** The personalised resources of the plugin; null when it takes none, or clients are not to load any. */
   get resources(): Resources | null {
     return this.#info?.capabilities.resources === true ? this.#resources : null;
+  }
+
+  /** What kinds of call the plugin takes; null before it has started. */
+  get capabilities(): PluginInfo['capabilities'] | null {
+    return this.#info?.capabilities ?? null;
+  }
+
+  /** What the plugin says about its requests and answers; null when it says nothing. */
+  get descriptor(): Descriptor | null {
+    return this.#info?.descriptor ?? null;
   }
 
   /** Whether new calls are still taken. */

@@ -86,7 +86,9 @@ async function answerOnce(
   ]);
   try {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const decoded = decodeOnce(body);
+    const decoded = decodeOnce(body, (document) => {
+      served.check(document);
+    });
     if (decoded.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
     const output = await served.service.once(
       {

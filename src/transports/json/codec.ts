@@ -2,6 +2,7 @@ import type { ExpectedOutput } from '../../core/call.js';
 import { formatDecimal } from '../../core/decimal.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, DataType, type Frame } from '../../core/frame.js';
+import { describeJson } from '../../core/json.js';
 
 type Json = null | boolean | number | string | Json[] | JsonObject;
 interface JsonObject {
@@ -30,10 +31,13 @@ const typeNames = Object.keys(DataType) as (keyof typeof DataType)[];
 
 /**
  * Decodes `{"header":{…}, "parameter":{<service>:{…}}, "payload":{<name>:{…}}}`.
+ * @param check sees the document first; it may fill in what is missing, and throws when it refuses it
  * @throws AigesError `undecodableBody` or `inconvertibleBody`, naming the path of the value at fault
  */
-export function decodeOnce(body: Buffer): OnceRequest {
-  const root = asObject(parse(body), 'the body', 'undecodableBody');
+export function decodeOnce(body: Buffer, check: (document: unknown) => void = () => undefined): OnceRequest {
+  const document = parse(body);
+  check(document);
+  const root = asObject(document, 'the body', 'undecodableBody');
   const headers = new Map<string, string>();
   for (const [key, value] of entries(section(root, 'header'))) headers.set(key, scalar(value));
   const { params, expect } = decodeParameter(section(root, 'parameter'));
@@ -135,7 +139,7 @@ function decodeData(value: Json, path: string): Buffer<ArrayBuffer> {
   if (isObject(value) || Array.isArray(value)) return Buffer.from(JSON.stringify(value));
   throw new AigesError('inconvertibleBody', {
     message: 'not support type of payload',
-    detail: `${path} must be a base64 string, an object or an array, but is ${describe(value)}`,
+    detail: `${path} must be a base64 string, an object or an array, but is ${describeJson(value)}`,
   });
 }
 
@@ -172,17 +176,11 @@ function isObject(value: Json): value is JsonObject {
 }
 
 function asObject(value: Json, path: string, kind: 'undecodableBody' | 'inconvertibleBody'): JsonObject {
-  if (!isObject(value)) throw new AigesError(kind, { detail: `${path} must be an object, but is ${describe(value)}` });
+  if (!isObject(value))
+    throw new AigesError(kind, { detail: `${path} must be an object, but is ${describeJson(value)}` });
   return value;
 }
 
 function inconvertible(path: string, expected: string, value: Json): AigesError {
-  return new AigesError('inconvertibleBody', { detail: `${path} must be ${expected}, but is ${describe(value)}` });
-}
-
-function describe(value: Json): string {
-  if (Array.isArray(value)) return 'an array';
-  if (isObject(value)) return 'an object';
-  const text = JSON.stringify(value);
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return new AigesError('inconvertibleBody', { detail: `${path} must be ${expected}, but is ${describeJson(value)}` });
 }

@@ -1,3 +1,4 @@
+import type { Descriptor } from '../../core/descriptor.js';
 import type { Service } from '../../engine/service.js';
 import type { OnceRequest } from './codec.js';
 
@@ -5,8 +6,22 @@ import type { OnceRequest } from './codec.js';
 export interface Endpoint {
   readonly service: Service;
   readonly route: string;
+  /** What is known of its requests and answers; null when nothing is. */
+  readonly descriptor: Descriptor | null;
   /** Names of headers that the plugin gets as parameters. */
   readonly headerPass: readonly string[];
+  /**
+   * Holds a request against what the service takes, before it is decoded, and fills in what the request leaves out.
+   * @throws AigesError `invalidInput` that names the paths, the rules and what was found
+   */
+  check(document: unknown, options?: CheckOptions): void;
+}
+
+export interface CheckOptions {
+  /** It begins a stream: inputs, and their data, may come later. */
+  readonly begins?: boolean;
+  /** Data that is not in the document, by input; the document has an empty text in its place. */
+  readonly apart?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** The parameters that the plugin gets: those of the request, and the headers that are passed on. */

@@ -8,6 +8,7 @@ export function parse(text: string, surroundings: Partial<Surroundings> = {}): L
   return parseConfig(text, {
     source: 'aiges.toml',
     readFile: () => null,
+    hasFile: () => false,
     cores: 4,
     interfaces: {
       lo: [{ family: 'IPv4', address: '127.0.0.1' }],

@@ -31,7 +31,7 @@ function setup(answer: Answer, changes: Partial<HttpOptions> = {}, limits = { pe
   });
   const errors: AigesError[] = [];
   const app = createHttpServer({
-    services: [{ service, route, headerPass: ['appid', 'sid'] }],
+    services: [{ service, route, headerPass: ['appid', 'sid'], descriptor: null, check: () => undefined }],
     maxBodyBytes: 1024,
     onceTimeoutMs: 60_000,
     ready: () => service.accepting,
