@@ -9,7 +9,7 @@ export function describeJson(value: unknown): string {
 /** Where a value stands in a document, such as `payload.img.status` or `header["device.imei"]`. */
 export function formatPath(keys: readonly string[]): string {
   return keys.reduce((path, key) => {
-    if (!/^[\w~-]+$/.test(key)) return `${path}[${describeJson(key)}]`;
+    if (!/^[\w~-]{1,40}$/.test(key)) return `${path}[${describeJson(key)}]`;
     if (/^\d+$/.test(key)) return `${path}[${key}]`;
     return path === '' ? key : `${path}.${key}`;
   }, '');

@@ -33,7 +33,8 @@ function withoutFollowers(errors: readonly ErrorObject[]): ErrorObject[] {
     const gone = new Set(meant.length > 0 ? [error, ...inside.filter((each) => !meant.includes(each))] : inside);
     left = left.filter((each) => !gone.has(each));
   }
-  return left;
+  const mistyped = new Set(left.filter(({ keyword }) => keyword === 'type').map(({ instancePath }) => instancePath));
+  return left.filter(({ keyword, instancePath }) => keyword === 'type' || !mistyped.has(instancePath));
 }
 
 function describeFault(error: ErrorObject, rename: (keys: readonly string[]) => readonly string[]): string {

@@ -4,7 +4,7 @@ import { formatPath } from '../core/json.js';
 import { answerSchema, eitherOf, type JsonSchema, wishSchema, without } from './json-schema.js';
 import { convertRules } from './legacy-rules.js';
 import type { Members, OnFault } from './members.js';
-import { byteRules, faultOfSchema } from './rules.js';
+import { byteRules } from './rules.js';
 import type { ServiceSchema } from './service-schema.js';
 import { isObject } from './shape.js';
 
@@ -46,8 +46,6 @@ export function readLegacyDocument(root: Members, service: string, onFault: OnFa
     outputs,
   };
   const request = sections.complete(names, inputs, outputs);
-  const fault = faultOfSchema(request);
-  if (fault !== null) onFault(['schemainput', ...fault.keys], fault.reason);
   const listed = [...unmapped].map(([keyword, where]) => `${keyword} (${where})`);
   return {
     schema: { descriptor, parameterKey: name, request, answer: answerSchema(descriptor) },
@@ -192,10 +190,10 @@ function withWishes(rules: JsonSchema, outputs: readonly BodyDescriptor[]): Json
     const own = Object.hasOwn(properties, name) ? properties[name] : undefined;
     const wish = wishSchema(name);
     if (own === undefined) return [name, wish] as const;
-    // An output that the document describes itself; what all of them may say is added to that.
+    // What the document says about an output itself comes before what all of them may say.
     return [
       name,
-      paramType(own) === null ? extend(own, Object.entries(propertiesOf(wish))) : eitherOf(own, wish),
+      paramType(own) === null ? extend(wish, Object.entries(propertiesOf(own))) : eitherOf(own, wish),
     ] as const;
   });
   return extend(rules, wishes);

@@ -4,7 +4,7 @@ import { isObject } from './shape.js';
 /** Collects what is wrong with a document, so that a person mends it once. */
 export type OnFault = (keys: readonly string[], reason: string) => void;
 
-/** The members of an object in a document that a person wrote. Reading one says what it has to be. */
+/** The members of an object in a document that a person wrote. Reading one says what it has to be; null is none. */
 export class Members {
   readonly keys: readonly string[];
   readonly #object: Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ export class Members {
   }
 
   has(name: string): boolean {
-    return Object.hasOwn(this.#object, name);
+    return Object.hasOwn(this.#object, name) && this.#object[name] !== null;
   }
 
   fault(name: string, reason: string): void {
@@ -71,9 +71,12 @@ export class Members {
   }
 
   objects(name: string): readonly Members[] {
-    return this.list(name, 'a list of objects').map(
-      (value, index) => new Members(value, [...this.keys, name, String(index)], this.#onFault),
-    );
+    return this.list(name, 'a list of objects').flatMap((value, index) => {
+      const keys = [...this.keys, name, String(index)];
+      if (isObject(value)) return [new Members(value, keys, this.#onFault)];
+      this.#refuse(keys, 'an object', value);
+      return [];
+    });
   }
 
   /** The object of that name; one without members where there is none. */

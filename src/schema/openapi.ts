@@ -185,8 +185,11 @@ function requestContent({ schema: { descriptor } }: DescribedService, component:
 function formSchema(descriptor: ServiceSchema['descriptor'], component: string): JsonSchema {
   const inputs = descriptor?.inputs ?? [];
   const params = descriptor?.params ?? [];
+  const required = inputs.filter((input) => input.required).map(({ name }) => name);
   return {
     type: 'object',
+    // They may be in the document as well, but who has that has no need of a form.
+    ...(required.length === 0 ? {} : { required }),
     properties: Object.fromEntries<JsonSchema>([
       ...params.map((param) => [param.name, paramSchema(param)] as const),
       ...inputs.map(({ name, title, description }) => {

@@ -1,5 +1,6 @@
 import { formatFault, Members } from './members.js';
 import { readLegacyDocument } from './legacy-document.js';
+import { faultOfSchema } from './rules.js';
 import { readPlainDocument } from './plain-document.js';
 import { describeService, type ServiceSchema } from './service-schema.js';
 
@@ -49,6 +50,8 @@ export function readSchemaFile(text: string, service: string): SchemaFile {
     }
     const { warning, ...legacy } = readLegacyDocument(root, service, onFault);
     file = { ...legacy, warnings: warning === null ? [] : [warning] };
+    const fault = faults.length === 0 ? faultOfSchema(file.schema.request) : null;
+    if (fault !== null) onFault(['schemainput', ...fault.keys], fault.reason);
   } else if (plainMembers.some((name) => root.has(name))) {
     const descriptor = readPlainDocument(root);
     file = { schema: describeService(descriptor, service), routes: [], warnings: [] };
