@@ -140,7 +140,7 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['[svcName]\nPort = 1', 'aiges.toml: svcName.Port: unknown key; did you mean port?'],
     ['[svcName]\nmax = 1', 'aiges.toml: svcName.max: unknown key; max belongs to [fc]'],
     ['[fc]\nhttp_listen = ":1"', 'aiges.toml: fc.http_listen: unknown key; http_listen belongs to [wrapper]'],
-    ['[http]\nquux = 1', 'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody'],
+    ['[http]\nquux = 1', 'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody, unknownFields'],
     ['[ws]\nquux = 1', 'aiges.toml: ws.quux: unknown key; [ws] takes readTimeout, sessionTimeout'],
     ['[fc]\n__proto__ = 1', 'aiges.toml: fc.__proto__: unknown key; [fc] takes max, able, router, ttl, roll'],
     ['[fc]\nconstructor = 1', 'aiges.toml: fc.constructor: unknown key; [fc] takes max, able, router, ttl, roll'],
@@ -319,7 +319,7 @@ describe('defaults', () => {
           keepaliveTimeoutMs: 20_000,
         },
       },
-      http: { host: '127.0.0.1', port: 1888, maxBodyBytes: 67108864 },
+      http: { host: '127.0.0.1', port: 1888, maxBodyBytes: 67108864, unknownFields: 'warn' },
       limits: {
         queue: 256,
         onceTimeoutMs: 120000,
@@ -350,6 +350,7 @@ describe('defaults', () => {
         {
           name: 'svcName',
           route: '/v1/private/svcName',
+          aliases: [],
           version: 'v1',
           plugin: {
             kind: 'native',
@@ -361,6 +362,7 @@ describe('defaults', () => {
             abandon: 'release',
             tagGraceMs: 60_000,
           },
+          schema: null,
           resources: false,
           pluginConfig: new Map(),
           maxConcurrent: 8,
