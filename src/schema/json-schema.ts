@@ -11,7 +11,7 @@ export function without(schema: JsonSchema, key: string): JsonSchema {
 
 const typeNames = Object.keys(DataType);
 
-/** Structured data may come as the JSON that it is. */
+/** Text that is JSON may come as what it says. */
 const structuredData: JsonSchema = {
   type: ['string', 'object', 'array'],
   contentEncoding: 'base64',
@@ -153,7 +153,7 @@ function inputSchema({ type, content, title, description, attributes }: BodyDesc
   return {
     ...object(
       {
-        [typeName(type)]: content === 'json' ? structuredData : { type: 'string', contentEncoding: 'base64' },
+        [typeName(type)]: content === 'bytes' ? { type: 'string', contentEncoding: 'base64' } : structuredData,
         ...Object.fromEntries(
           Object.entries(attributes).map(([name, value]) => [
             name,

@@ -23,11 +23,14 @@ export interface DocumentOptions {
 /** Errors by status: those of docs/http.md that a client can do something about. */
 const failures: readonly (readonly [status: string, name: string, description: string, retryAfter?: true])[] = [
   ['400', 'BadRequest', 'The request is at fault; the message names the value.'],
-  ['404', 'NotFound', 'There is no such path, or not with this method.'],
+  ['404', 'NotFound', 'There is no such path.'],
+  ['406', 'NotAcceptable', 'The answer cannot have a form that the header Accept takes.'],
   ['408', 'RequestTimeout', 'The request took too long to arrive.'],
   ['413', 'TooLarge', 'The body is too large.'],
+  ['415', 'UnsupportedMediaType', 'A body of this type cannot be an input of the service.'],
   ['429', 'Busy', 'Every licence is taken; try again after the seconds in Retry-After.', true],
   ['500', 'Failed', 'The plugin, or the loader, failed.'],
+  ['501', 'Unsupported', 'The plugin does not take such calls.'],
   ['503', 'ShuttingDown', 'The loader is shutting down.', true],
   ['504', 'Timeout', 'The plugin took too long.'],
 ];
@@ -102,7 +105,7 @@ function pathItem(service: DescribedService, component: string, operationId: str
               'A WebSocket handshake. Every frame from the client is a document like the body of POST, with part of the ' +
               'input: the status of a payload is 0 in the first part, 1 in those after it, 2 in the last, and 3 in one ' +
               'that is the whole. Every frame from the server is a document like its answer. With the subprotocol ' +
-              '`aiges.binary`, media travel as bytes (docs/websocket.md).',
+              '`aiges.binary`, media travel as bytes.',
             responses: {
               '101': { description: 'The stream is open: what follows are WebSocket frames.' },
               ...failureRefs(['400', '404', '429', '503']),
@@ -120,8 +123,8 @@ function pathItem(service: DescribedService, component: string, operationId: str
         '200': {
           description: 'The answer of the plugin.',
           headers: {
-            'X-Aiges-Sid': { description: 'Session id, with an answer that is bytes.', schema: { type: 'string' } },
-            'X-Aiges-Code': { description: '0, with an answer that is bytes.', schema: { type: 'integer' } },
+            'X-Aiges-Sid': { description: 'Session id, which the log names too.', schema: { type: 'string' } },
+            'X-Aiges-Code': { description: '0; events have their own.', schema: { type: 'integer' } },
           },
           content: answerContent(service, component),
         },

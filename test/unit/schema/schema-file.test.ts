@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../src/core/errors.js';
 import { DataType } from '../../../src/core/frame.js';
@@ -149,6 +151,12 @@ describe('a plain document', () => {
     );
     expect(schema.parameterKey).toBe('svc');
     expect({ routes, warnings }).toEqual({ routes: [], warnings: [] });
+  });
+
+  it.each(['docs/schema.md', 'demo/digits/schema.json'])('is what %s shows', (path) => {
+    const file = readFileSync(fileURLToPath(new URL(`../../../${path}`, import.meta.url)), 'utf8');
+    const text = /```json\n(.*?)```/s.exec(file)?.[1] ?? file;
+    expect(readSchemaFile(text, 'svc').schema.descriptor?.outputs).toMatchObject([{ name: 'result', content: 'json' }]);
   });
 
   it('may say all that a wrapper can declare', () => {
