@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { ServiceConfig } from '../config/config.js';
-import { formatAddress } from '../core/address.js';
 import { describeWrapper } from '../runtimes/load.js';
 import { legacySchema } from '../schema/legacy.js';
 import { openApiDocument } from '../schema/openapi.js';
@@ -38,14 +37,10 @@ async function schema(module: string | undefined, options: SchemaOptions): Promi
   for (const warning of loaded.warnings) process.stderr.write(`aiges-ts: warning: ${warning}\n`);
   const { schema, once, stream } = await describePlugin(service);
   const { name, version, route, aliases } = service;
-  const { http } = loaded.config;
   const document =
     options.legacy === true && schema.descriptor !== null
       ? legacySchema(schema.descriptor, name)
-      : openApiDocument(
-          [route, ...aliases].map((path) => ({ schema, name, version, route: path, once, stream })),
-          http === null ? {} : { server: `http://${formatAddress(http)}` },
-        );
+      : openApiDocument([route, ...aliases].map((path) => ({ schema, name, version, route: path, once, stream })));
   const text = `${JSON.stringify(document, null, 4)}\n`;
   if (options.out === undefined) {
     process.stdout.write(text);

@@ -48,7 +48,6 @@ function describeFault(error: ErrorObject, rename: (keys: readonly string[]) => 
     return other === null ? `${at([missing])} is missing` : `${at()} must hold ${missing} data, but holds ${other}`;
   }
   const limit = Number(params['limit']);
-  const size = typeof found === 'string' ? `has ${Array.from(found.slice(0, 100_000)).length}` : '';
   const must = (rule: string, but = `is ${describeJson(found)}`): string => `${at()} must ${rule}, but ${but}`;
   switch (keyword) {
     case 'type':
@@ -66,9 +65,9 @@ function describeFault(error: ErrorObject, rename: (keys: readonly string[]) => 
     case 'exclusiveMaximum':
       return must(`be less than ${limit}`);
     case 'minLength':
-      return must(`have at least ${limit} characters`, size);
+      return must(`have at least ${limit} characters`, `has ${countCharacters(found)}`);
     case 'maxLength':
-      return must(`have at most ${limit} characters`, size);
+      return must(`have at most ${limit} characters`, `has ${countCharacters(found)}`);
     // What was found may not be in the document.
     case byteRules.minBytes:
       return `${at()} must have at least ${Number(error.schema)} bytes`;
@@ -90,6 +89,12 @@ function describeFault(error: ErrorObject, rename: (keys: readonly string[]) => 
     default:
       return `${at()} ${error.message ?? 'does not fit the schema'}`;
   }
+}
+
+/** As the rule counts them. */
+function countCharacters(text: unknown): number {
+  const all = String(text);
+  return all.length - (all.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 
 /** Whether a missing member is the data of an input. */

@@ -170,6 +170,7 @@ function readParams(rules: JsonSchema, outputs: readonly BodyDescriptor[]): read
         enums: (Array.isArray(choices) ? (choices as unknown[]) : []).filter(
           (choice): choice is string | number => typeof choice === 'string' || typeof choice === 'number',
         ),
+        // As many bytes may be a single character.
         minLength: number(byteRules.minBytes) === null ? null : Math.min(1, number(byteRules.minBytes) ?? 0),
         maxLength: number('maxLength'),
         minimum: number('minimum'),

@@ -1,8 +1,9 @@
 import { describeJson } from '../core/json.js';
 import type { JsonSchema } from './json-schema.js';
 import type { OnFault } from './members.js';
-import { byteRules } from './rules.js';
-import { isObject } from './shape.js';
+import { describeFaults } from './faults.js';
+import { byteRules, compileRules } from './rules.js';
+import { isObject, shapeOf } from './shape.js';
 
 /** Told about a keyword that has no effect here. */
 type OnUnmapped = (keyword: string, keys: readonly string[]) => void;
@@ -129,6 +130,8 @@ export function convertRules(
           onUnmapped(keyword, keys);
       }
   }
+  const fallback = ['constVal', 'defaultVal', 'default'].find((keyword) => Object.hasOwn(rules, keyword));
+  if (fallback !== undefined) checkDefault(schema, [...keys, fallback], onFault);
   return schema;
 
   function convertDependencies(value: unknown, at: readonly string[]): unknown {
@@ -149,6 +152,18 @@ export function convertRules(
       onFault(at, (error as Error).message);
     }
     return '';
+  }
+}
+
+/** A default that breaks its own rules would have every request refused that leaves the value out. */
+function checkDefault(schema: JsonSchema, keys: readonly string[], onFault: OnFault): void {
+  const name = keys.at(-1) ?? '';
+  try {
+    const validate = compileRules({ properties: { [name]: schema } });
+    const value = { [name]: shapeOf(schema).fallback };
+    if (!validate.call(new Map(), value)) onFault(keys, describeFaults(validate.errors ?? []));
+  } catch {
+    // The rules themselves are at fault, which is told about all of them.
   }
 }
 

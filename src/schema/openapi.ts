@@ -15,11 +15,6 @@ export interface DescribedService {
   readonly stream: boolean;
 }
 
-export interface DocumentOptions {
-  /** Where it is served; "/" is where the document comes from. */
-  readonly server?: string;
-}
-
 /** Errors by status: those of docs/http.md that a client can do something about. */
 const failures: readonly (readonly [status: string, name: string, description: string, retryAfter?: true])[] = [
   ['400', 'BadRequest', 'The request is at fault; the message names the value.'],
@@ -38,10 +33,7 @@ const failures: readonly (readonly [status: string, name: string, description: s
 const bytes: JsonSchema = { type: 'string', format: 'binary' };
 
 /** An OpenAPI 3.1 document about services, as plain data. */
-export function openApiDocument(
-  services: readonly DescribedService[],
-  { server = '/' }: DocumentOptions = {},
-): JsonSchema {
+export function openApiDocument(services: readonly DescribedService[]): JsonSchema {
   const names = nameComponents(services);
   const byName = new Map(services.map((service) => [service.name, service]));
   const schemas = [...byName].flatMap(([name, { schema }]) => [
@@ -64,7 +56,8 @@ export function openApiDocument(
       description: 'What the services of this loader take and give. Streams, and media without base64, are part of it.',
     },
     jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
-    servers: [{ url: server }],
+    // Where the document comes from.
+    servers: [{ url: '/' }],
     tags: [...byName.keys()].map((name) => ({ name })),
     paths: Object.fromEntries(paths),
     components: {

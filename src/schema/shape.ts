@@ -23,6 +23,8 @@ export function shapeOf(schema: JsonSchema): Shape {
     const schemas = lists.flatMap((list) => (Object.hasOwn(list, name) && isSchema(list[name]) ? [list[name]] : []));
     return [name, shapeOf(schemas.length === 1 && schemas[0] !== undefined ? schemas[0] : { allOf: schemas })] as const;
   });
+  const reads = readsOf(parts);
+  const { default: fallback } = schema;
   return {
     members: new Map(members),
     open:
@@ -31,8 +33,8 @@ export function shapeOf(schema: JsonSchema): Shape {
         ({ additionalProperties, patternProperties }) =>
           patternProperties !== undefined || (additionalProperties !== undefined && additionalProperties !== false),
       ),
-    fallback: schema['default'],
-    reads: readsOf(parts),
+    fallback: typeof fallback === 'string' ? readText(fallback, reads) : fallback,
+    reads,
   };
 }
 

@@ -58,7 +58,6 @@ describe('aiges-ts schema', () => {
     );
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
-      servers: [{ url: 'http://127.0.0.1:1888' }],
       paths: {
         '/d': { 'x-aiges': { described: true, once: true, stream: false, inputs: [{ name: 'img', type: 'image' }] } },
       },

@@ -222,6 +222,11 @@ describe('a legacy document', () => {
       'schemainput.properties.parameter.properties.music.properties.mode.enums: expected a list of values but found "a"',
     ],
     [
+      'a default that breaks its own rule',
+      legacy({ mode: { type: 'integer', defaultVal: 'x' } }),
+      'schemainput.properties.parameter.properties.music.properties.mode.defaultVal: defaultVal must be an integer, but is "x"',
+    ],
+    [
       'an expression that is none',
       legacy({ mode: { pattern: '(' } }),
       'schemainput.properties.parameter.properties.music.properties.mode.pattern: Invalid regular expression: /(/u: Unterminated group',
@@ -438,7 +443,11 @@ describe('a legacy document', () => {
   it('fills in what it has defaults for', () => {
     const { schema } = read(
       legacy(
-        { mode: { type: 'string', defaultVal: 'a' }, fixed: { constVal: 1 } },
+        {
+          mode: { type: 'string', defaultVal: 'a' },
+          fixed: { constVal: 1 },
+          top: { type: 'integer', defaultVal: '5' },
+        },
         { img: { properties: { image: { type: 'string' }, encoding: { type: 'string', defaultVal: 'png' } } } },
       ),
     );
@@ -446,7 +455,7 @@ describe('a legacy document', () => {
     new RequestCheck({ schema: () => schema, unknownFields: 'refuse', onUnknown: () => undefined }).check(request);
     expect(request).toEqual({
       header: {},
-      parameter: { music: { mode: 'a', fixed: 1 } },
+      parameter: { music: { mode: 'a', fixed: 1, top: 5 } },
       payload: { img: { image: '', encoding: 'png' } },
     });
     expect(schema.descriptor?.inputs[0]?.attributes).toEqual({ encoding: 'png' });
