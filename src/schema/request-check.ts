@@ -44,9 +44,7 @@ export class RequestCheck {
     const schema = this.#options.schema();
     if (schema !== this.#rules.schema) this.#rules = new Rules(schema);
     const unknown: string[] = [];
-    const fault = this.#rules.apply(document, options, (path) => {
-      if (unknown.length < mostUnknown) unknown.push(path);
-    });
+    const fault = this.#rules.apply(document, options, unknown);
     if (fault !== null) throw invalid(fault);
     if (unknown.length > 0) this.#report(unknown);
   }
@@ -84,13 +82,16 @@ class Rules {
     this.#whole = schema.descriptor === null ? null : compileRules(schema.request);
   }
 
-  /** @returns what is wrong with the document; null when nothing is */
-  apply(document: unknown, { begins = false, apart }: CheckOptions, onUnknown: (path: string) => void): string | null {
+  /**
+   * @param unknown gets the paths of fields that the service does not know
+   * @returns what is wrong with the document; null when nothing is
+   */
+  apply(document: unknown, { begins = false, apart }: CheckOptions, unknown: string[]): string | null {
     // What is no object at all is for the codec to refuse.
     if (!isObject(document)) return null;
     if (this.#whole === null) {
       settle(document, this.#shape, [], (keys) => {
-        onUnknown(formatPath(keys));
+        if (unknown.length < mostUnknown) unknown.push(formatPath(keys));
       });
       return null;
     }
@@ -99,7 +100,7 @@ class Rules {
     const rename = (keys: readonly string[]): readonly string[] =>
       keys[0] === 'parameter' && keys[1] === parameterKey ? ['parameter', given, ...keys.slice(2)] : keys;
     settle(document, this.#shape, [], (keys) => {
-      onUnknown(formatPath(rename(keys)));
+      if (unknown.length < mostUnknown) unknown.push(formatPath(rename(keys)));
     });
     const validate = begins ? (this.#beginning ??= compileRules(beginningOf(this.schema.request))) : this.#whole;
     const holds = validate.call(apart === undefined ? noSizes : sizesOf(document['payload'], apart), document);

@@ -405,6 +405,33 @@ function wrapperTakes(service: Descriptor, document: unknown): boolean {
   }
 }
 
+describe('any JSON', () => {
+  it('is taken, or refused with a reason, by the check and by the codec', () => {
+    const json = fc.jsonValue({ maxDepth: 3 });
+    const section = fc.oneof(json, fc.dictionary(fc.constantFrom('music', 'image', 'note', '__proto__', 'x'), json));
+    const documents = fc.oneof(
+      json,
+      fc.record({ header: section, parameter: section, payload: section, x: json }, { requiredKeys: [] }),
+    );
+    fc.assert(
+      fc.property(documents, fc.boolean(), fc.boolean(), (document, described, begins) => {
+        const { faultOf } = setup(described ? ofMusic : describeService(null, 'music'));
+        // As it comes: names such as "__proto__" are members then.
+        const parsed: unknown = JSON.parse(JSON.stringify(document));
+        const fault = faultOf(parsed, { begins });
+        if (!described) expect(fault).toBeNull();
+        expect(fault).not.toBe('');
+        try {
+          paramsOf(parsed);
+        } catch (error) {
+          expect(error).toBeInstanceOf(AigesError);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe('for parameters drawn at random', () => {
   it('a request is taken when a wrapper takes it, and refused when that refuses it', () => {
     const given = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'constructor'), value);
