@@ -41,7 +41,7 @@ export function choosePluginSchema(
     return { ...file, path };
   } catch (error) {
     if (!(error instanceof SchemaFileError)) throw error;
-    const hint = named === null ? `; mend it, or set [plugin].schema = "${noSchema}" to do without it` : '';
+    const hint = named === null ? `; mend it, or set schema = "${noSchema}" next to path to do without it` : '';
     for (const fault of error.faults) report.fault(path, `${fault}${hint}`);
     return null;
   }

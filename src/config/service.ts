@@ -121,7 +121,7 @@ function buildRoutes(
     const where = fromFile ? `${file?.path ?? ''}: meta.route` : settings.where(keys.route);
     if (loaderRoutes.includes(each)) report.fault(where, `${each} belongs to the loader itself; choose another`);
     else if (fromFile && !routeShape.accepts(each)) {
-      report.fault(where, `expected ${routeShape.expected} but found ${JSON.stringify(each)}; set [plugin].route`);
+      report.fault(where, `expected ${routeShape.expected} but found ${JSON.stringify(each)}; set route next to path`);
     }
   }
   return [route, ...aliases];

@@ -48,7 +48,7 @@ describe('[plugin].schema', () => {
       engine,
       { ...library, 'engines/schema.json': '{}' },
       [
-        'engines/schema.json: the document: expected params, inputs, outputs, or meta, schemainput, schemaoutput, but found none of them; mend it, or set [plugin].schema = "off" to do without it',
+        'engines/schema.json: the document: expected params, inputs, outputs, or meta, schemainput, schemaoutput, but found none of them; mend it, or set schema = "off" next to path to do without it',
       ],
     ],
     [
@@ -74,7 +74,7 @@ describe('[plugin].schema', () => {
       engine,
       { ...library, 'engines/schema.json': legacy(['/a', 'b?']) },
       [
-        'engines/schema.json: meta.route: expected a path such as "/v1/private/{service}" without blanks, ":", "*", "?" or a "/" at its end but found "b?"; set [plugin].route',
+        'engines/schema.json: meta.route: expected a path such as "/v1/private/{service}" without blanks, ":", "*", "?" or a "/" at its end but found "b?"; set route next to path',
       ],
     ],
   ])('%s is refused', (_name, text, files, faults) => {
