@@ -22,7 +22,7 @@ export default {
       to: { dependencyTypes: ['npm-no-pkg', 'npm-dev', 'unknown', 'undetermined'] },
     },
     layer('core-imports-nothing', '^src/core/', '^src/core/'),
-    layer('config-imports-core', '^src/config/', '^src/(core|config)/'),
+    layer('config-imports-core', '^src/config/', '^src/(core|config|schema)/'),
     layer('observability-imports-core', '^src/observability/', '^src/(core|observability)/'),
     layer('data-imports-core', '^src/data/', '^src/(core|data)/'),
     layer('delivery-imports-core', '^src/delivery/', '^src/(core|delivery)/'),

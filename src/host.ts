@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
-import type { Config, DeliveryConfig, ServiceConfig } from './config/config.js';
+import type { Config, DeliveryConfig, HttpConfig, ServiceConfig } from './config/config.js';
 import { type Address, formatAddress } from './core/address.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
@@ -22,6 +22,8 @@ import type { Logger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
 import { bindToNode, counters, loadRuntime } from './runtimes/load.js';
 import { openApiDocument } from './schema/openapi.js';
+import { RequestCheck } from './schema/request-check.js';
+import { attributeType, followDescriptor } from './schema/service-schema.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
 import { createGrpcServer } from './transports/grpc/create.js';
 import { createHttpServer, type HttpServer } from './transports/http/server.js';
@@ -39,6 +41,8 @@ export interface Host {
   start(): Promise<Started>;
   /** Stops listening, lets running calls finish within `limits.drainTimeout`, ends the plugins. Call it once. */
   drain(): Promise<Drained>;
+  /** What is served now, as an OpenAPI document. A plugin that has not started has not said what it takes. */
+  describe(): object;
 }
 
 export interface Started {
@@ -113,9 +117,8 @@ export function createHost(config: Config, options: HostOptions): Host {
       }));
   const data = openData(config);
   const inputs = createInputStore(log);
-  const served = config.services.map((serviceConfig) => ({
-    config: serviceConfig,
-    service: new Service({
+  const served = config.services.map((serviceConfig) => {
+    const service = new Service({
       name: serviceConfig.name,
       runtime: wrapRuntime(() => load(serviceConfig), serviceConfig),
       admission: new Admission({ permits: serviceConfig.maxConcurrent, queue: config.limits.queue }),
@@ -129,8 +132,11 @@ export function createHost(config: Config, options: HostOptions): Host {
             },
           }
         : {}),
-    }),
-  }));
+    });
+    const { schema: file } = serviceConfig;
+    const schema = file === null ? followDescriptor(service.name, () => service.descriptor) : () => file;
+    return { config: serviceConfig, service, schema };
+  });
   const [first] = served;
   if (first === undefined) throw new AigesError('initFailed', { message: 'the configuration names no service' });
 
@@ -187,31 +193,43 @@ export function createHost(config: Config, options: HostOptions): Host {
     for (const name of ['', 'utils.XsfCall']) health.setStatus(name, state ? 'SERVING' : 'NOT_SERVING');
   };
 
-  const endpoints = (): Endpoint[] =>
-    served.map(({ service, config: { route, headerPass } }) => ({
-      service,
-      route,
-      headerPass,
-      // Read anew each time: a plugin that is being written changes.
-      get descriptor() {
-        return service.descriptor;
-      },
-    }));
+  /** Every service at each of its paths. */
+  const createEndpoints = (unknownFields: HttpConfig['unknownFields']): Endpoint[] =>
+    served.flatMap(({ service, schema, config: { route, aliases, headerPass } }) => {
+      const requests = new RequestCheck({
+        schema,
+        unknownFields,
+        onUnknown: (field) => {
+          log.warn({ service: service.name, field }, 'a request has a field that the service does not know');
+        },
+      });
+      return [route, ...aliases].map((path) => ({
+        service,
+        route: path,
+        headerPass,
+        // Read anew each time: a plugin that is being written changes.
+        get descriptor() {
+          return schema().descriptor;
+        },
+        check: requests.check.bind(requests),
+        attributeType: (output, attribute) => attributeType(schema(), output, attribute),
+      }));
+    });
 
-  /** The OpenAPI document about those services that say what they take. */
   const describe = (): object =>
     openApiDocument(
-      served.flatMap(({ service: { name, descriptor, capabilities }, config: { route } }) =>
-        descriptor === null ? [] : [{ descriptor, name, route, once: capabilities.once }],
-      ),
+      served.flatMap(({ service: { name, capabilities }, schema, config: { route, aliases, version } }) => {
+        const { once, stream } = capabilities;
+        return [route, ...aliases].map((path) => ({ schema: schema(), name, version, route: path, once, stream }));
+      }),
     );
 
   const listenHttp = async (): Promise<Address | null> => {
     if (config.http === null) return null;
     const { maxBodyBytes, ui, cors, legacyErrors, maxConnections } = config.http;
-    const services = endpoints();
+    const services = createEndpoints(config.http.unknownFields);
     const onServiceError = (error: AigesError, context: { readonly route: string }): void => {
-      const service = config.services.find(({ route }) => route === context.route)?.name;
+      const service = config.services.find(({ route, aliases }) => [route, ...aliases].includes(context.route))?.name;
       onError(error, { service, ...context });
     };
     http = createHttpServer({
@@ -299,6 +317,8 @@ export function createHost(config: Config, options: HostOptions): Host {
   };
 
   return {
+    describe,
+
     async start() {
       const plugins: StartedService[] = [];
       const begun: Service[] = [];

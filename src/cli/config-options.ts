@@ -79,12 +79,14 @@ export interface WrapperConfig {
 const usualWrapper = './wrapper.ts';
 
 /**
- * The configuration for a command about a wrapper.
- * @param module the one that was named; else the configuration's, else ./wrapper.ts if there is one
- * @throws UsageError when there is no wrapper
+ * The configuration for a command about a plugin.
+ * @param module the wrapper that was named; else the configuration's plugin, else ./wrapper.ts if there is one
  * @throws ConfigError
  */
-export function readWrapperConfig(module: string | undefined, options: ConfigOptions): WrapperConfig {
+export function readPluginConfig(
+  module: string | undefined,
+  options: ConfigOptions,
+): Pick<WrapperConfig, 'loaded' | 'service'> {
   let loaded = readConfig(options, module);
   let service = chooseService(loaded);
   // Nobody has named a plugin, and the engine that is served then is not there.
@@ -93,6 +95,16 @@ export function readWrapperConfig(module: string | undefined, options: ConfigOpt
     loaded = readConfig(options, usualWrapper);
     service = chooseService(loaded);
   }
+  return { loaded, service };
+}
+
+/**
+ * The same for a command about a wrapper.
+ * @throws UsageError when there is no wrapper
+ * @throws ConfigError
+ */
+export function readWrapperConfig(module: string | undefined, options: ConfigOptions): WrapperConfig {
+  const { loaded, service } = readPluginConfig(module, options);
   const { plugin, table } = service;
   if (plugin.kind !== 'node') {
     const others = listChoices(
@@ -103,8 +115,11 @@ export function readWrapperConfig(module: string | undefined, options: ConfigOpt
       `${plugin.path} is no wrapper; name the module that exports one (wrapper.ts), or set [${table}].path${way}`,
     );
   }
-  if (!existsSync(plugin.path)) {
-    throw new UsageError(`${plugin.path}: no such file; name the module that exports the wrapper`);
-  }
+  requireWrapper(plugin);
   return { loaded, service, plugin };
+}
+
+/** @throws UsageError when the module is not there */
+export function requireWrapper({ path }: NodePluginConfig): void {
+  if (!existsSync(path)) throw new UsageError(`${path}: no such file; name the module that exports the wrapper`);
 }

@@ -1,4 +1,5 @@
 import type { StringMap } from '../core/frame.js';
+import type { ServiceSchema } from '../schema/service-schema.js';
 import { escapeControls } from './line.js';
 
 /** Everything the loader was told, checked and complete: nothing below has to supply a default. */
@@ -73,6 +74,8 @@ export interface HttpConfig {
   readonly cors: readonly string[];
   /** Whether every error has status 500. */
   readonly legacyErrors: boolean;
+  /** What becomes of a field of a request that the service does not know. */
+  readonly unknownFields: 'ignore' | 'warn' | 'refuse';
   readonly maxConnections: number;
   /** How long a client may take: for headers, for a body after them, without reading, from one request to the next. */
   readonly headersTimeoutMs: number;
@@ -177,8 +180,12 @@ export interface ServiceConfig {
   readonly table: string;
   /** The HTTP route, such as `/v1/private/svcName`. */
   readonly route: string;
+  /** Further paths of the same service. */
+  readonly aliases: readonly string[];
   readonly version: string;
   readonly plugin: NativePluginConfig | NodePluginConfig;
+  /** What a file says that it takes and gives; `null` without one. */
+  readonly schema: ServiceSchema | null;
   /** Whether clients may load personalised resources into the plugin. */
   readonly resources: boolean;
   /** What `wrapperInit` gets. */

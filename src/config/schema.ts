@@ -31,9 +31,12 @@ export function isSegment(name: string): boolean {
   return /^[\w.~-]+$/.test(name) && !/^\.+$/.test(name);
 }
 
+/** The value of `[plugin].schema` for none. */
+export const noSchema = 'off';
+
 const segment = { expected: 'letters, digits, ".", "_", "~" or "-"', accepts: isSegment };
 
-const routeShape = {
+export const routeShape = {
   name: 'path',
   expected: 'a path such as "/v1/private/{service}" without blanks, ":", "*", "?" or a "/" at its end',
   accepts: (route: string) =>
@@ -163,6 +166,12 @@ export const schema = {
       '/{version}/private/{service}',
       'HTTP route of the service. {version} and {service} stand for the keys above.',
     ),
+    schema: live(
+      text({ name: 'path', expected: 'the path of a schema file, or "off"', accepts: (s) => s.trim() !== '' }),
+      null,
+      'What a C engine takes and gives, as JSON (docs/schema.md): requests are checked against it. A relative path starts at the working directory; "off" reads none. A wrapper declares that itself.',
+      { defaultText: 'schema.json beside the library, if there is one', sample: '"./schema.json"' },
+    ),
     input: live(
       choice(['auto', 'copy']),
       'auto',
@@ -275,6 +284,11 @@ export const schema = {
       duration({ min: 1, max: day }),
       72_000,
       'Time that a connection stays open without a request. Longer than that of a proxy in front.',
+    ),
+    unknownFields: live(
+      choice(['ignore', 'warn', 'refuse']),
+      'warn',
+      'What becomes of a field of a request that its service does not know: nothing, a line in the log the first time, or error 400.',
     ),
   }),
   grpc: table('grpc', 'The gRPC server. All keys but the first are for "wire".', {

@@ -55,6 +55,7 @@ export function buildHttp(plan: Plan): HttpConfig | null {
   return {
     ...address,
     maxBodyBytes: settings.get(http.maxBody),
+    unknownFields: settings.get(http.unknownFields),
     ui: settings.get(http.ui),
     cors: settings.get(http.cors),
     legacyErrors: settings.get(http.legacyErrors),

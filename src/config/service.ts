@@ -1,9 +1,11 @@
+import { mandatoryInputs } from '../core/descriptor.js';
 import type { NativePluginConfig, NodePluginConfig, ServiceConfig, StreamsConfig } from './config.js';
 import { quoteName } from './document.js';
 import type { Plan, ServicePlan } from './plan.js';
 import { choosePassedHeaders } from './header-pass.js';
+import { choosePluginSchema, type PluginSchema } from './plugin-schema.js';
 import { choosePluginConfig } from './plugin-config.js';
-import { environment, isSegment, schema } from './schema.js';
+import { environment, isSegment, routeShape, schema } from './schema.js';
 import { suggest } from './suggestion.js';
 
 const { keys } = schema.plugin;
@@ -18,19 +20,24 @@ export function buildService(plan: ServicePlan): ServiceConfig {
     );
   }
   const version = settings.get(keys.version);
+  const plugin = buildPlugin(plan);
+  const file = choosePluginSchema(plan, plugin, name);
+  const [route, ...aliases] = buildRoutes(plan, name, version, file);
   return {
     name,
     table: plan.table,
-    route: buildRoute(plan, name, version),
+    route,
+    aliases,
     version: readReportedVersion(plan) ?? version,
-    plugin: buildPlugin(plan),
+    plugin,
+    schema: file?.schema ?? null,
     resources: settings.get(keys.resources),
     pluginConfig: choosePluginConfig(plan),
     maxConcurrent: choosePermits(plan),
     headerPass: choosePassedHeaders(plan),
     streams: buildStreams(plan),
     storeInput: settings.get(schema.aiges.keys.storageData),
-    inputs: chooseInputs(plan),
+    inputs: chooseInputs(plan) ?? mandatoryInputs(file?.schema.descriptor ?? null),
   };
 }
 
@@ -107,14 +114,31 @@ export function defaultPluginPath({ surroundings }: Plan): string {
 
 const moduleEndings: readonly string[] = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 
-const loaderRoutes = ['/healthz', '/readyz', '/ping'];
+/** Routes of the loader itself, and what begins with them. */
+const loaderRoutes = ['/healthz', '/readyz', '/ping', '/openapi.json', '/docs', '/playground'];
 
-function buildRoute({ settings, report }: Plan, name: string, version: string): string {
-  const route = settings.get(keys.route).replaceAll('{version}', version).replaceAll('{service}', name);
-  if (loaderRoutes.includes(route)) {
-    report.fault(settings.where(keys.route), `${route} belongs to the loader itself; choose another`);
+function isOurs(route: string): boolean {
+  return route === '/' || loaderRoutes.some((ours) => route === ours || route.startsWith(`${ours}/`));
+}
+
+/** Those of a schema file count where no key says another. */
+function buildRoutes(
+  { settings, report }: Plan,
+  name: string,
+  version: string,
+  file: PluginSchema | null,
+): readonly [string, ...string[]] {
+  const configured = settings.get(keys.route).replaceAll('{version}', version).replaceAll('{service}', name);
+  const [route = configured, ...aliases] = settings.has(keys.route) ? [configured] : new Set(file?.routes);
+  for (const each of [route, ...aliases]) {
+    const fromFile = each !== configured;
+    const where = fromFile ? `${file?.path ?? ''}: meta.route` : settings.where(keys.route);
+    if (isOurs(each)) report.fault(where, `${each} belongs to the loader itself; choose another`);
+    else if (fromFile && !routeShape.accepts(each)) {
+      report.fault(where, `expected ${routeShape.expected} but found ${JSON.stringify(each)}; set route next to path`);
+    }
   }
-  return route;
+  return [route, ...aliases];
 }
 
 function choosePermits({ settings, surroundings, report }: Plan): number {

@@ -97,11 +97,13 @@ function refuseTwins(a: Built, b: Built): void {
   if (a.config.name === b.config.name) {
     const name = quoteName(a.config.name);
     report.fault(settings.where(service), `${first} and ${second} both have the public name ${name}; choose another`);
-  } else if (a.config.route === b.config.route) {
-    report.fault(
-      settings.where(route),
-      `${first} and ${second} both have the HTTP route ${a.config.route}; choose another`,
+  } else {
+    const taken = [b.config.route, ...b.config.aliases].find((each) =>
+      [a.config.route, ...a.config.aliases].includes(each),
     );
+    if (taken !== undefined) {
+      report.fault(settings.where(route), `${first} and ${second} both have the HTTP route ${taken}; choose another`);
+    }
   }
   if (a.config.plugin.kind !== 'native' || b.config.plugin.kind !== 'native') return;
   if (normalize(a.config.plugin.path) !== normalize(b.config.plugin.path)) return;

@@ -7,6 +7,15 @@ export interface Descriptor {
   readonly outputs: readonly BodyDescriptor[];
 }
 
+/**
+ * The inputs that end a stream when each of them has ended; null where one need not come: a stream cannot wait for the
+ * end of what may never begin.
+ */
+export function mandatoryInputs(descriptor: Descriptor | null): readonly string[] | null {
+  const inputs = descriptor?.inputs ?? [];
+  return inputs.length > 0 && inputs.every(({ required }) => required) ? inputs.map(({ name }) => name) : null;
+}
+
 export interface ParamDescriptor {
   readonly name: string;
   readonly type: 'string' | 'number' | 'integer' | 'boolean';

@@ -64,6 +64,11 @@ export class Service {
     return this.#info?.capabilities ?? { once: false, stream: false, resources: false };
   }
 
+  /** What the plugin says about its requests and answers; null when it says nothing. */
+  get descriptor(): Descriptor | null {
+    return this.#info?.descriptor ?? null;
+  }
+
   /** Whether new calls are still taken. */
   get accepting(): boolean {
     return !this.#admission.closed;
@@ -77,11 +82,6 @@ export class Service {
   /** Streams whose permit is taken. */
   get sessions(): number {
     return this.#sessions;
-  }
-
-  /** What the plugin says about its requests and answers; null when it says nothing. */
-  get descriptor(): Descriptor | null {
-    return this.#info?.descriptor ?? null;
   }
 
   /** The names of the inputs: who configures the service has the last word. null when nobody can say. */

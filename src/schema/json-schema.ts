@@ -4,7 +4,26 @@ import { DataType, dataTypeName } from '../core/frame.js';
 /** A JSON Schema, draft 2020-12, as plain data. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
+/** An object without one of its members. */
+export function without(schema: JsonSchema, key: string): JsonSchema {
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => name !== key));
+}
+
 const typeNames = Object.keys(DataType);
+
+/** Text that is JSON may come as what it says. */
+const structuredData: JsonSchema = {
+  type: ['string', 'object', 'array'],
+  contentEncoding: 'base64',
+  description: 'base64, or JSON as it is',
+  additionalProperties: true,
+  items: {},
+};
+
+const statusSchema: JsonSchema = {
+  type: ['integer', 'string'],
+  description: '3 for data that is whole, which it is unless said otherwise',
+};
 
 /** What a plugin takes as this parameter. */
 export function paramSchema(param: ParamDescriptor): JsonSchema {
@@ -23,28 +42,25 @@ export function paramSchema(param: ParamDescriptor): JsonSchema {
 }
 
 /**
- * The body of a one-shot request over HTTP (docs/http.md).
+ * The body of a request (docs/http.md). An object that does not say `additionalProperties` has no members but those
+ * that it lists: what becomes of others is a matter of the configuration.
  * @param service the name that parameters stand under
  */
 export function requestSchema({ params, inputs, outputs }: Descriptor, service: string): JsonSchema {
-  const wanted = outputs.map((output) => [output.name, wantedSchema(output)] as const);
+  const wishes = outputs.map((output) => [output.name, wishSchema(output.name)] as const);
   const known = params.map((param) => {
-    const sameName = wanted.find(([name]) => name === param.name)?.[1];
     const schema = paramSchema(param);
-    return [param.name, sameName === undefined ? schema : { anyOf: [schema, sameName] }] as const;
+    const sameName = wishes.find(([name]) => name === param.name)?.[1];
+    return [param.name, sameName === undefined ? schema : eitherOf(schema, sameName)] as const;
   });
   const requiredParams = params.filter(({ required }) => required).map(({ name }) => name);
   const requiredInputs = inputs.filter(({ required }) => required).map(({ name }) => name);
   return object(
     {
-      header: {
-        type: 'object',
-        description: 'Strings for the loader; those listed in [aiges].headerPass become parameters.',
-        additionalProperties: true,
-      },
+      header: headerSchema,
       parameter: object(
         // The later entry of a name wins.
-        { [service]: object(Object.fromEntries([...wanted, ...known]), requiredParams) },
+        { [service]: object(Object.fromEntries([...wishes, ...known]), requiredParams) },
         requiredParams.length === 0 ? [] : [service],
       ),
       payload: object(Object.fromEntries(inputs.map((input) => [input.name, inputSchema(input)])), requiredInputs),
@@ -53,25 +69,64 @@ export function requestSchema({ params, inputs, outputs }: Descriptor, service: 
   );
 }
 
+const headerSchema: JsonSchema = {
+  type: 'object',
+  description: 'Strings for the loader; those listed in [aiges].headerPass become parameters.',
+  additionalProperties: true,
+};
+
+/** The body of a request to a service of which nobody has said what it takes. */
+export const anyRequestSchema: JsonSchema = object({
+  header: headerSchema,
+  parameter: {
+    type: 'object',
+    description: 'Parameters, in an object by the name of the service. An object in there names an output.',
+    additionalProperties: { type: 'object', additionalProperties: true },
+  },
+  payload: {
+    type: 'object',
+    description: 'Inputs by name.',
+    additionalProperties: {
+      ...object({
+        ...Object.fromEntries(typeNames.map((name) => [name, { ...structuredData, description: `${name} data` }])),
+        status: statusSchema,
+      }),
+      description: 'Data under the name of its type, attributes next to it.',
+      additionalProperties: true,
+    },
+  },
+});
+
+/** The body of an answer of such a service. */
+export const anyAnswerSchema: JsonSchema = wrapAnswer({
+  type: 'object',
+  description: 'Outputs by name: data under the name of its type (text as it is, all else base64), and attributes.',
+  additionalProperties: { type: 'object', additionalProperties: { type: 'string' } },
+});
+
 /** The body of its answer. */
 export function answerSchema({ outputs }: Descriptor): JsonSchema {
+  return wrapAnswer({
+    ...object(
+      Object.fromEntries(outputs.map((output) => [output.name, outputSchema(output)])),
+      outputs.filter(({ required }) => required).map(({ name }) => name),
+    ),
+    additionalProperties: false,
+  });
+}
+
+function wrapAnswer(payload: JsonSchema): JsonSchema {
   return object(
     {
       header: object(
         {
           code: { type: 'integer', const: 0 },
           sid: { type: 'string', description: 'session id, which the log names too' },
-          status: { type: 'integer', description: '3 for a whole answer' },
+          status: { type: 'integer', description: '3 for a whole answer; 0, 1 and 2 for the parts of a stream' },
         },
         ['code', 'sid', 'status'],
       ),
-      payload: {
-        ...object(
-          Object.fromEntries(outputs.map((output) => [output.name, outputSchema(output)])),
-          outputs.filter(({ required }) => required).map(({ name }) => name),
-        ),
-        additionalProperties: false,
-      },
+      payload,
     },
     ['header', 'payload'],
   );
@@ -95,21 +150,22 @@ export const errorSchema: JsonSchema = object(
 
 /** One named input: its data under the name of its type, attributes next to it. */
 function inputSchema({ type, content, title, description, attributes }: BodyDescriptor): JsonSchema {
-  const base64 = { type: 'string', contentEncoding: 'base64' };
-  // Structured data may come as the JSON that it is.
-  const data = content === 'json' ? { anyOf: [base64, { type: 'object' }, { type: 'array' }] } : base64;
   return {
     ...object(
       {
-        [typeName(type)]: data,
+        [typeName(type)]: content === 'bytes' ? { type: 'string', contentEncoding: 'base64' } : structuredData,
         ...Object.fromEntries(
-          Object.entries(attributes).map(([name, value]) => [name, { type: 'string', default: value }]),
+          Object.entries(attributes).map(([name, value]) => [
+            name,
+            { type: 'string', description: `${JSON.stringify(value)} where a request does not say` },
+          ]),
         ),
-        status: { type: ['integer', 'string'], description: '3 for data that is whole', default: 3 },
+        status: statusSchema,
       },
       [typeName(type)],
     ),
     ...texts(title, description),
+    additionalProperties: true,
   };
 }
 
@@ -135,7 +191,7 @@ function outputSchema({ type, content, title, description, attributes }: BodyDes
 }
 
 /** What a request may say about an output that it wants. */
-function wantedSchema({ name }: BodyDescriptor): JsonSchema {
+export function wishSchema(name: string): JsonSchema {
   return {
     ...object({
       encoding: { type: 'string' },
@@ -145,6 +201,12 @@ function wantedSchema({ name }: BodyDescriptor): JsonSchema {
     }),
     description: `asks for the output ${name}; a request that asks for none gets all`,
   };
+}
+
+/** A parameter or the wish for an output, which have the same name. */
+export function eitherOf(param: JsonSchema, wish: JsonSchema): JsonSchema {
+  const { default: fallback } = param;
+  return { anyOf: [without(param, 'default'), wish], ...(fallback === undefined ? {} : { default: fallback }) };
 }
 
 function typeName(type: number): string {

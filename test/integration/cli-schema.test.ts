@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aiges } from '../fixtures/command-line.js';
 
+const repository = fileURLToPath(new URL('../..', import.meta.url));
 const wrapper = fileURLToPath(new URL('../fixtures/wrappers/scripted.ts', import.meta.url));
 
 let folder: string;
@@ -44,6 +45,28 @@ describe('aiges-ts schema', () => {
     expect(Object.keys(document.paths)).toEqual(['/v1/private/s']);
     expect(Object.keys(document.components.schemas)).toEqual(['s.Request', 's.Answer', 'Error']);
     expect(code).toBe(0);
+  });
+
+  it('describes a C engine by the schema file beside it, and the calls by what the library exports', async () => {
+    const { code, stdout } = await aiges(
+      repository,
+      'schema',
+      '-c',
+      'demo/digits/aiges.toml',
+      '--set',
+      'plugin.route=/d',
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      paths: {
+        '/d': { 'x-aiges': { described: true, once: true, stream: false, inputs: [{ name: 'img', type: 'image' }] } },
+      },
+    });
+    const legacy = await aiges(repository, 'schema', '-c', 'demo/digits/aiges.toml', '--legacy');
+    expect(JSON.parse(legacy.stdout)).toMatchObject({ meta: { serviceId: 'digits' } });
+    expect(
+      await aiges(repository, 'schema', '-c', 'demo/digits/aiges.toml', '--set', 'plugin.schema=off'),
+    ).toMatchObject({ code: 2, stderr: expect.stringContaining('has no schema file') as string });
   });
 
   it('writes the form of the Python SDK into a file', async () => {

@@ -3,10 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../src/core/errors.js';
+import type { Descriptor } from '../../src/core/descriptor.js';
 import type { Frame } from '../../src/core/frame.js';
 import { createHost } from '../../src/host.js';
 import { createLogger } from '../../src/observability/logger.js';
-import { body, descriptor } from '../fixtures/descriptors.js';
+import { describeService } from '../../src/schema/service-schema.js';
+import { body, descriptor, param } from '../fixtures/descriptors.js';
 import { openEvents } from '../fixtures/event-client.js';
 import { FakeRuntime, gate, textFrame } from '../fixtures/fake-runtime.js';
 import { type RunningHost, startHost, testConfig } from '../fixtures/host.js';
@@ -273,5 +275,100 @@ describe('WebSocket sessions at the end of the loader', () => {
     expect(await loader.host.drain()).toEqual({ stuck: 0, ended: true });
     expect(runtime.outputsAlive).toBe(0);
     client.socket.terminate();
+  });
+});
+
+describe('requests over HTTP', () => {
+  const declared = descriptor({
+    params: [param('mode', { enums: ['a', 'b'], fallback: 'a' })],
+    inputs: [body('input')],
+    outputs: [body('result')],
+  });
+  const input = { input: { text: 'aGVsbG8=' } };
+
+  /** Answers with the parameters that it gets; says of itself what `described` gives. */
+  function telling(described: () => Descriptor | null): FakeRuntime {
+    const runtime = new FakeRuntime(({ params }) => [textFrame('result', JSON.stringify(Object.fromEntries(params)))]);
+    const start = runtime.start.bind(runtime);
+    runtime.start = async () => ({
+      ...(await start()),
+      get descriptor() {
+        return described();
+      },
+    });
+    return runtime;
+  }
+
+  async function answerOf(response: Response): Promise<{ status: number; said: unknown }> {
+    const { header, payload } = (await response.json()) as {
+      header: { message?: string };
+      payload: { result: { text: string } } | null;
+    };
+    const said: unknown = payload === null ? header.message : JSON.parse(payload.result.text);
+    return { status: response.status, said };
+  }
+
+  it('are held against a schema file, and get its defaults', async () => {
+    const runtime = telling(() => null);
+    running = await startHost({ runtime, service: { schema: describeService(declared, 'svc'), aliases: ['/alias'] } });
+    const wrong = await post(running, JSON.stringify({ parameter: { svc: { mode: 'c' } }, payload: input }));
+    expect(await answerOf(wrong)).toEqual({
+      status: 400,
+      said: 'input invalid data: parameter.svc.mode must be "a" or "b", but is "c"',
+    });
+    expect(runtime.calls).toBe(0);
+    const right = await fetch(`${running.httpUrl}/alias`, { method: 'POST', body: JSON.stringify({ payload: input }) });
+    expect(await answerOf(right)).toMatchObject({ status: 200, said: { mode: 'a' } });
+    await running.stop();
+  });
+
+  it('are held against what the plugin says of itself at that moment', async () => {
+    let current: Descriptor | null = declared;
+    running = await startHost({ runtime: telling(() => current) });
+    const send = (mode: string): Promise<Response> =>
+      post(running ?? ({} as RunningHost), JSON.stringify({ parameter: { svc: { mode } }, payload: input }));
+    expect((await send('c')).status).toBe(400);
+    current = { ...declared, params: [param('mode', { enums: ['c'] })] };
+    expect((await send('c')).status).toBe(200);
+    expect((await send('a')).status).toBe(400);
+    current = null;
+    expect((await send('a')).status).toBe(200);
+    await running.stop();
+  });
+
+  it.each([
+    ['ignore', 200, 0],
+    ['warn', 200, 1],
+    ['refuse', 400, 0],
+  ] as const)('with fields that nobody knows: %s', async (unknownFields, status, warnings) => {
+    const lines: string[] = [];
+    const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+    running = await startHost({ runtime: telling(() => declared), http: { unknownFields }, log });
+    for (let time = 0; time < 2; time++) {
+      const response = await post(running, JSON.stringify({ parameter: { svc: { moed: 'a' } }, payload: input }));
+      expect(response.status).toBe(status);
+    }
+    expect(lines.filter((line) => line.includes('"field":"parameter.svc.moed"'))).toHaveLength(warnings);
+    await running.stop();
+  });
+
+  it('are described, at every path, with what the plugin says of itself at that moment', async () => {
+    let current: Descriptor | null = null;
+    running = await startHost({ runtime: telling(() => current), service: { aliases: ['/alias'] } });
+    const { host } = running;
+    const described = (): unknown[] =>
+      Object.entries((host.describe() as { paths: Record<string, { 'x-aiges': unknown }> }).paths).map(
+        ([path, item]) => [path, item['x-aiges']],
+      );
+    expect(described()).toMatchObject([
+      ['/v1/private/svc', { service: 'svc', described: false, once: true, stream: false }],
+      ['/alias', { described: false }],
+    ]);
+    current = declared;
+    expect(described()).toMatchObject([
+      ['/v1/private/svc', { described: true, params: [{ name: 'mode' }] }],
+      ['/alias', { described: true }],
+    ]);
+    await running.stop();
   });
 });

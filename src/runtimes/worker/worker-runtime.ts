@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import type { Call } from '../../core/call.js';
-import type { Descriptor } from '../../core/descriptor.js';
+import { mandatoryInputs } from '../../core/descriptor.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
@@ -415,11 +415,6 @@ function inFile(path: string, error: AigesError): AigesError {
 
 function isCrash(error: unknown): boolean {
   return error instanceof AigesError && error.kind === 'pluginCrashed';
-}
-
-/** A stream cannot wait for the end of an input that may never come: then those that were seen count. */
-function mandatoryInputs({ inputs }: Descriptor): readonly string[] | null {
-  return inputs.length > 0 && inputs.every(({ required }) => required) ? inputs.map(({ name }) => name) : null;
 }
 
 function postCall(call: Call): PostedCall {

@@ -1,4 +1,3 @@
-import type { ParamDescriptor } from '../../core/descriptor.js';
 import { AigesError } from '../../core/errors.js';
 import { dataTypeName } from '../../core/frame.js';
 import { decodeDocument, type JsonObject, type OnceRequest, parseDocument } from '../json/codec.js';
@@ -38,11 +37,8 @@ const documentField = 'request';
  */
 export async function readRequest(body: Body, endpoint: Endpoint, status: number): Promise<OnceRequest> {
   const { document, data } = await readUpload(body, endpoint);
-  const request = decodeDocument(document, { statusOf: () => status, takeBytes: null });
-  if (data.size === 0) return request;
-  // The document does not hold it, so that it is neither decoded nor copied.
-  const frames = request.frames.map((frame) => ({ ...frame, data: data.get(frame.key) ?? frame.data }));
-  return { ...request, frames };
+  endpoint.check(document, { apart: data });
+  return decodeDocument(document, { statusOf: () => status, apart: data });
 }
 
 async function readUpload(body: Body, endpoint: Endpoint): Promise<Upload> {
@@ -138,8 +134,7 @@ class Draft {
   setParam(name: string, value: string): void {
     if (this.#given.has(name)) throw invalid(`parameter "${name}" comes more than once`);
     this.#given.add(name);
-    const described = this.#endpoint.descriptor?.params.find((param) => param.name === name);
-    define(this.#params, name, typed(value, described?.type ?? 'string'));
+    define(this.#params, name, value);
   }
 
   setInput(name: string, data: Buffer, contentType: string): void {
@@ -156,14 +151,6 @@ class Draft {
     }
     this.#data.set(name, data);
   }
-}
-
-/** A value as JSON would have it, so that it is checked as such. What is none stays text, to be refused for that. */
-function typed(value: string, type: ParamDescriptor['type']): Json {
-  if (type === 'boolean') return value === 'true' ? true : value === 'false' ? false : value;
-  if (type === 'string') return value;
-  const number = Number(value);
-  return value.trim() === '' || !Number.isFinite(number) ? value : number;
 }
 
 /** The object under a name, made where there is none. */

@@ -2,6 +2,7 @@ import type { ExpectedOutput } from '../../core/call.js';
 import { formatDecimal } from '../../core/decimal.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, DataType, dataTypeName, type DataTypeName, type Frame } from '../../core/frame.js';
+import { describeJson } from '../../core/json.js';
 
 type Json = null | boolean | number | string | Json[] | JsonObject;
 
@@ -25,6 +26,24 @@ export interface OnceResponse {
   readonly payloads: readonly { readonly frame: Frame; readonly attributes: ReadonlyMap<string, string> }[];
 }
 
+/** Takes data out of a document whose data members are numbers: so many bytes, in the order of the payloads. */
+export function takeData(
+  document: JsonObject,
+  take: (length: number, path: string) => Uint8Array,
+): ReadonlyMap<string, Uint8Array> {
+  const apart = new Map<string, Uint8Array>();
+  const { payload } = document;
+  for (const [name, input] of isObject(payload ?? null) ? entries(payload as JsonObject) : []) {
+    for (const kind of typeNames) {
+      const length = isObject(input) && Object.hasOwn(input, kind) ? input[kind] : null;
+      if (typeof length !== 'number' || !isObject(input)) continue;
+      apart.set(name, take(length, `payload.${name}.${kind}`));
+      input[kind] = '';
+    }
+  }
+  return apart;
+}
+
 /** The attributes of an expected output that travel on to the answer. */
 const outputAttributes = ['encoding', 'format', 'compress'] as const;
 
@@ -33,11 +52,11 @@ const typeNames = Object.keys(DataType) as DataTypeName[];
 export interface DecodeOptions {
   /** The status of an input that does not say. */
   readonly statusOf: (input: string) => number;
-  /** Gives the bytes of a payload whose data is a number, which is their length; null where data is in the document. */
-  readonly takeBytes: ((length: number, path: string) => Uint8Array) | null;
+  /** Data that is not in the document, by input; the document has an empty text in its place. */
+  readonly apart: ReadonlyMap<string, Uint8Array>;
 }
 
-const allHere: DecodeOptions = { statusOf: () => DataStatus.once, takeBytes: null };
+const allHere: DecodeOptions = { statusOf: () => DataStatus.once, apart: new Map() };
 
 /**
  * Decodes the body of a one-shot request.
@@ -133,7 +152,7 @@ function decodeType(value: Json | undefined, path: string): number | null {
   return DataType[name];
 }
 
-function decodePayload(name: string, payload: JsonObject, { statusOf, takeBytes }: DecodeOptions): Frame {
+function decodePayload(name: string, payload: JsonObject, { statusOf, apart }: DecodeOptions): Frame {
   const path = `payload.${name}`;
   let data: Uint8Array = Buffer.alloc(0);
   let type: number | null = null;
@@ -144,10 +163,7 @@ function decodePayload(name: string, payload: JsonObject, { statusOf, takeBytes 
     if (typeName !== undefined) {
       if (type !== null) throw inconvertible(path, 'one kind of data', payload);
       type = DataType[typeName];
-      data =
-        typeof value === 'number' && takeBytes !== null
-          ? takeBytes(value, `${path}.${key}`)
-          : decodeData(value, `${path}.${key}`);
+      data = apart.get(name) ?? decodeData(value, `${path}.${key}`);
     } else if (key === 'status') {
       status = decodeStatus(value, `${path}.status`);
       desc.set(key, String(status));
@@ -168,7 +184,7 @@ function decodeData(value: Json, path: string): Buffer<ArrayBuffer> {
   if (isObject(value) || Array.isArray(value)) return Buffer.from(structured(value));
   throw new AigesError('inconvertibleBody', {
     message: 'not support type of payload',
-    detail: `${path} must be a base64 string, an object or an array, but is ${describe(value)}`,
+    detail: `${path} must be a base64 string, an object or an array, but is ${describeJson(value)}`,
   });
 }
 
@@ -214,17 +230,11 @@ function isObject(value: Json): value is JsonObject {
 }
 
 function asObject(value: Json, path: string, kind: 'undecodableBody' | 'inconvertibleBody'): JsonObject {
-  if (!isObject(value)) throw new AigesError(kind, { detail: `${path} must be an object, but is ${describe(value)}` });
+  if (!isObject(value))
+    throw new AigesError(kind, { detail: `${path} must be an object, but is ${describeJson(value)}` });
   return value;
 }
 
 function inconvertible(path: string, expected: string, value: Json): AigesError {
-  return new AigesError('inconvertibleBody', { detail: `${path} must be ${expected}, but is ${describe(value)}` });
-}
-
-function describe(value: Json): string {
-  if (Array.isArray(value)) return 'an array';
-  if (isObject(value)) return 'an object';
-  const text = JSON.stringify(value);
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return new AigesError('inconvertibleBody', { detail: `${path} must be ${expected}, but is ${describeJson(value)}` });
 }

@@ -13,6 +13,18 @@ export interface Endpoint {
   readonly headerPass: readonly string[];
   /** What the attributes of streamed results are in JSON; without it they are strings. */
   readonly attributeType?: AttributeTypes;
+  /**
+   * Holds a request against what the service takes, before it is decoded, and fills in what the request leaves out.
+   * @throws AigesError `invalidInput` that names the paths, the rules and what was found
+   */
+  check(document: unknown, options?: CheckOptions): void;
+}
+
+export interface CheckOptions {
+  /** It begins a stream: inputs, and their data, may come later. */
+  readonly begins?: boolean;
+  /** Data that is not in the document, by input; the document has an empty text in its place. */
+  readonly apart?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** The parameters that the plugin gets: those of the request, and the headers that are passed on. */

@@ -7,7 +7,7 @@ import { aborted, openDeadline } from '../../engine/deadline.js';
 import { frameAttributes, StreamAttributes } from '../../engine/output-attributes.js';
 import { answerStatus, resultStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
-import { decodeDocument, errorText, type OnceRequest, parseDocument } from '../json/codec.js';
+import { decodeDocument, errorText, type OnceRequest, parseDocument, takeData } from '../json/codec.js';
 import { type Endpoint, passedParams } from '../json/endpoint.js';
 import { encodeFailure, encodeResult, type Result } from '../json/result.js';
 import { BinaryFrame, binaryProtocol, encodeBinary } from './binary.js';
@@ -233,11 +233,12 @@ export class Connection {
     const frame = binary && this.#binary ? new BinaryFrame(data) : null;
     try {
       const document = parseDocument(frame?.document ?? data);
-      const request = decodeDocument(document, {
-        statusOf: (input) => this.#defaultStatus(input),
-        takeBytes: frame === null ? null : (length, path) => frame.take(length, path),
-      });
+      const apart =
+        frame === null ? new Map<string, Buffer>() : takeData(document, (length, path) => frame.take(length, path));
       frame?.end();
+      const { endpoint } = this.#options;
+      if (!this.#begun) endpoint.check(document, { begins: endpoint.service.capabilities.stream, apart });
+      const request = decodeDocument(document, { statusOf: (input) => this.#defaultStatus(input), apart });
       for (const { key } of request.frames) this.#inputs.add(key);
       return request;
     } catch (caught) {

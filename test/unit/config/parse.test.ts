@@ -155,7 +155,7 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['[fc]\nhttp_listen = ":1"', 'aiges.toml: fc.http_listen: unknown key; http_listen belongs to [wrapper]'],
     [
       '[http]\nquux = 1',
-      'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody, ui, cors, legacyErrors, connections, headersTimeout, bodyTimeout, sendTimeout, keepAlive',
+      'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody, ui, cors, legacyErrors, connections, headersTimeout, bodyTimeout, sendTimeout, keepAlive, unknownFields',
     ],
     [
       '[ws]\nquux = 1',
@@ -358,6 +358,7 @@ describe('defaults', () => {
         host: '127.0.0.1',
         port: 1888,
         maxBodyBytes: 67108864,
+        unknownFields: 'warn',
         ui: true,
         cors: [],
         legacyErrors: false,
@@ -409,6 +410,7 @@ describe('defaults', () => {
           name: 'svcName',
           table: 'plugin',
           route: '/v1/private/svcName',
+          aliases: [],
           version: 'v1',
           plugin: {
             kind: 'native',
@@ -420,6 +422,7 @@ describe('defaults', () => {
             abandon: 'release',
             tagGraceMs: 60_000,
           },
+          schema: null,
           resources: false,
           pluginConfig: new Map(),
           maxConcurrent: 8,

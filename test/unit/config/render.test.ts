@@ -18,8 +18,9 @@ describe('the default config', () => {
   });
 
   test('loads without a warning when every commented key is made active', () => {
+    const files: Readonly<Record<string, string>> = { 'user.toml': '[a]\nb = 1', './schema.json': '{"inputs":[]}' };
     const { warnings, config } = parse(renderDefaultConfig().replace(/^#(?=\S)/gm, ''), {
-      readFile: (path) => (path === 'user.toml' ? '[a]\nb = 1' : null),
+      readFile: (path) => files[path] ?? null,
     });
     expect(warnings.filter((line) => !line.includes('[wrapper] is not passed'))).toEqual([]);
     expect(config.services[0]?.pluginConfig).toEqual(new Map([['a.b', '1']]));

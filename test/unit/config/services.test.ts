@@ -28,7 +28,7 @@ describe('[services.NAME] is refused with the key, the fault and the fix:', () =
     [
       '[services.a]\npath = "a.ts"\nquux = 1',
       'services.a.quux: unknown key; [services.a] takes kind, path, instances, execLimit, heap, service, version, ' +
-        'route, input, output, emptyList, abandon, tagGrace, inputs, resources, usrCfg, max, ttl, gap, packets, ' +
+        'route, schema, input, output, emptyList, abandon, tagGrace, inputs, resources, usrCfg, max, ttl, gap, packets, ' +
         'asyncMode, realTimeRlt, headerPass',
     ],
     [

@@ -10,6 +10,7 @@ import {
   encodeError,
   encodeOnce,
   parseDocument,
+  takeData,
 } from '../../../../src/transports/json/codec.js';
 import { textFrame } from '../../../fixtures/fake-runtime.js';
 
@@ -144,30 +145,47 @@ describe('a body that is nested too deeply', () => {
 describe('decodeDocument', () => {
   const document = (text: string): JsonObject => parseDocument(Buffer.from(text));
 
-  it('asks for the status of an input that says none, and for the bytes of one that says how many', () => {
+  it('asks for the status of an input that says none, and takes data that is not in the document', () => {
     const asked: unknown[] = [];
-    const { frames } = decodeDocument(document('{"payload":{"a":{"audio":3},"b":{"text":"eA==","status":"2"}}}'), {
+    const { frames } = decodeDocument(document('{"payload":{"a":{"audio":""},"b":{"text":"eA==","status":"2"}}}'), {
       statusOf: (input) => {
         asked.push(input);
         return 1;
       },
-      takeBytes: (length, path) => {
-        asked.push([length, path]);
-        return Buffer.from('abc');
-      },
+      apart: new Map([['a', Buffer.from('abc')]]),
     });
     expect(frames.map(({ key, data, type, status }) => [key, Buffer.from(data).toString(), type, status])).toEqual([
       ['a', 'abc', 1, 1],
       ['b', 'x', 0, 2],
     ]);
-    expect(asked).toEqual([[3, 'payload.a.audio'], 'a']);
+    expect(asked).toEqual(['a']);
   });
 
-  it('takes no number for data where all of it is in the document', () => {
-    const options = { statusOf: () => 1, takeBytes: null };
+  it('takes no number for data', () => {
+    const options = { statusOf: () => 1, apart: new Map<string, Uint8Array>() };
     expect(() => decodeDocument(document('{"payload":{"a":{"audio":3}}}'), options)).toThrow(
       expect.objectContaining({ code: 10001 }),
     );
+  });
+});
+
+describe('takeData', () => {
+  const take = (length: number, path: string): Uint8Array => Buffer.from(`${path}=${length}`);
+
+  it.each(['{}', '{"payload":null}', '{"payload":3}', '{"payload":{"a":3,"b":[1]}}'])('finds nothing in %s', (text) => {
+    expect(takeData(parseDocument(Buffer.from(text)), take).size).toBe(0);
+  });
+
+  it('takes so many bytes as the numbers say, in their order, and leaves empty texts', () => {
+    const document = parseDocument(
+      Buffer.from('{"payload":{"b":{"audio":3,"rate":8},"c":{"text":"eA=="},"a":{"image":0}}}'),
+    );
+    const apart = takeData(document, take);
+    expect([...apart].map(([name, data]) => [name, String(data)])).toEqual([
+      ['b', 'payload.b.audio=3'],
+      ['a', 'payload.a.image=0'],
+    ]);
+    expect(document).toEqual({ payload: { b: { audio: '', rate: 8 }, c: { text: 'eA==' }, a: { image: '' } } });
   });
 });
 

@@ -1,0 +1,159 @@
+import { AigesError } from '../core/errors.js';
+import { formatPath } from '../core/json.js';
+import { describeFaults } from './faults.js';
+import { type JsonSchema, without } from './json-schema.js';
+import { compileRules, type DataSizes, type ValidateFunction } from './rules.js';
+import type { ServiceSchema } from './service-schema.js';
+import { isObject, settle, type Shape, shapeOf } from './shape.js';
+
+export interface RequestCheckOptions {
+  /** What the service takes now. Rules are made anew when it is another object. */
+  readonly schema: () => ServiceSchema;
+  readonly unknownFields: 'ignore' | 'warn' | 'refuse';
+  /** Told about each unknown field once, for `warn`. */
+  readonly onUnknown: (path: string) => void;
+}
+
+/** What is special about a request; see `Endpoint` of the transports. */
+export interface CheckOptions {
+  readonly begins?: boolean;
+  readonly apart?: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Fields that are remembered as reported. Requests choose their names. */
+const mostReported = 100;
+/** Fields of one request that are looked at. */
+const mostUnknown = 20;
+
+/** Checks requests of one service, as the JSON documents that they are, before they are decoded. */
+export class RequestCheck {
+  readonly #options: RequestCheckOptions;
+  readonly #reported = new Set<string>();
+  #rules: Rules;
+
+  constructor(options: RequestCheckOptions) {
+    this.#options = options;
+    this.#rules = new Rules(options.schema());
+  }
+
+  /**
+   * Checks a document and fills in what it leaves out, in place.
+   * @throws AigesError `invalidInput` that names the paths, the rules and what was found
+   */
+  check(document: unknown, options: CheckOptions = {}): void {
+    const schema = this.#options.schema();
+    if (schema !== this.#rules.schema) this.#rules = new Rules(schema);
+    const unknown: string[] = [];
+    const fault = this.#rules.apply(document, options, unknown);
+    if (fault !== null) throw invalid(fault);
+    if (unknown.length > 0) this.#report(unknown);
+  }
+
+  #report(unknown: readonly string[]): void {
+    const { unknownFields, onUnknown } = this.#options;
+    if (unknownFields === 'refuse') {
+      throw invalid(
+        unknown
+          .map((path) => `${path} is no field of this service`)
+          .slice(0, 3)
+          .join('; '),
+      );
+    }
+    if (unknownFields === 'ignore') return;
+    for (const path of unknown) {
+      if (this.#reported.size >= mostReported || this.#reported.has(path)) continue;
+      this.#reported.add(path);
+      onUnknown(path);
+    }
+  }
+}
+
+/** What is compiled from one schema. */
+class Rules {
+  readonly schema: ServiceSchema;
+  readonly #shape: Shape;
+  /** null where nothing is known that a request could break. */
+  readonly #whole: ValidateFunction | null;
+  #beginning: ValidateFunction | null = null;
+
+  constructor(schema: ServiceSchema) {
+    this.schema = schema;
+    this.#shape = shapeOf(schema.request);
+    this.#whole = schema.descriptor === null ? null : compileRules(schema.request);
+  }
+
+  /**
+   * @param unknown gets the paths of fields that the service does not know
+   * @returns what is wrong with the document; null when nothing is
+   */
+  apply(document: unknown, { begins = false, apart }: CheckOptions, unknown: string[]): string | null {
+    // What is no object at all is for the codec to refuse.
+    if (!isObject(document)) return null;
+    if (this.#whole === null) {
+      settle(document, this.#shape, [], (keys) => {
+        if (unknown.length < mostUnknown) unknown.push(formatPath(keys));
+      });
+      return null;
+    }
+    const given = this.#unify(document);
+    const { parameterKey } = this.schema;
+    const rename = (keys: readonly string[]): readonly string[] =>
+      keys[0] === 'parameter' && keys[1] === parameterKey ? ['parameter', given, ...keys.slice(2)] : keys;
+    settle(document, this.#shape, [], (keys) => {
+      if (unknown.length < mostUnknown) unknown.push(formatPath(rename(keys)));
+    });
+    const validate = begins ? (this.#beginning ??= compileRules(beginningOf(this.schema.request))) : this.#whole;
+    const holds = validate.call(apart === undefined ? noSizes : sizesOf(document['payload'], apart), document);
+    return holds ? null : describeFaults(validate.errors ?? [], rename);
+  }
+
+  /**
+   * Gives a document the sections that it leaves out, so that what is missing in them can be filled in or named. The
+   * only object of parameters goes under the name that the rules have for it: clients name services in ways of their
+   * own, and the plugin gets the parameters of all names.
+   * @returns the name that the request has for it
+   */
+  #unify(document: Record<string, unknown>): string {
+    const { parameterKey: key } = this.schema;
+    for (const section of ['header', 'parameter', 'payload']) document[section] ??= {};
+    const { parameter } = document;
+    if (!isObject(parameter)) return key;
+    const known = this.#shape.members.get('parameter')?.members;
+    const names = Object.keys(parameter);
+    if (names.some((name) => known?.has(name))) return key;
+    const [only] = names;
+    if (only === undefined || names.length > 1) {
+      parameter[key] = {};
+      return key;
+    }
+    document['parameter'] = { [key]: parameter[only] };
+    return only;
+  }
+}
+
+const noSizes: DataSizes = new Map();
+
+function sizesOf(payload: unknown, apart: ReadonlyMap<string, Uint8Array>): DataSizes {
+  const inputs = isObject(payload) ? Object.entries(payload) : [];
+  return new Map(inputs.map(([name, input]) => [input, apart.get(name)?.byteLength ?? null]));
+}
+
+/** The same without inputs that have to be there, and without data in them. */
+function beginningOf(request: JsonSchema): JsonSchema {
+  const { properties = {}, required = [] } = request as { properties?: Schemas; required?: readonly string[] };
+  const { properties: inputs = {}, ...payload } = without(properties['payload'] ?? {}, 'required') as {
+    properties?: Schemas;
+  };
+  const withoutData = Object.entries(inputs).map(([name, input]) => [name, without(input, 'required')] as const);
+  return {
+    ...request,
+    required: required.filter((name) => name !== 'payload'),
+    properties: { ...properties, payload: { ...payload, properties: Object.fromEntries(withoutData) } },
+  };
+}
+
+type Schemas = Readonly<Record<string, JsonSchema>>;
+
+function invalid(detail: string): AigesError {
+  return new AigesError('invalidInput', { detail });
+}
