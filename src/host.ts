@@ -183,6 +183,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       services: served.map(({ service, config: { route, headerPass } }) => ({ service, route, headerPass })),
       maxBodyBytes: config.http.maxBodyBytes,
       onceTimeoutMs: config.limits.onceTimeoutMs,
+      ui: true,
       ready: () => ready,
       shutdown: shutdown.signal,
       onError,

@@ -7,6 +7,7 @@ import { expectedAttributes } from '../../engine/expect.js';
 import { answerStatus } from '../../engine/service.js';
 import { decodeOnce, encodeError, encodeOnce, type OnceRequest } from '../json/codec.js';
 import { type Endpoint, passedParams } from '../json/endpoint.js';
+import { registerPlayground } from './playground.js';
 import { httpStatus, retryAfter } from './status.js';
 
 export interface HttpOptions {
@@ -14,6 +15,8 @@ export interface HttpOptions {
   readonly maxBodyBytes: number;
   /** Milliseconds that a one-shot call may take. */
   readonly onceTimeoutMs: number;
+  /** Whether people find a page at `/`. */
+  readonly ui: boolean;
   /** Whether every service can take calls. */
   readonly ready: () => boolean;
   /** Ends what is still running when the time to drain is up. */
@@ -54,6 +57,7 @@ export function createHttpServer(options: HttpOptions): FastifyInstance {
   for (const served of options.services) {
     app.post(served.route, (request, reply) => answerOnce(served, options, request, reply));
   }
+  if (options.ui) registerPlayground(app);
   app.setNotFoundHandler((request, reply) => {
     const routes = options.services.map(({ route }) => `POST ${route}`).join(', ');
     const detail = `no route ${request.method} ${request.url}; there is ${routes}`;

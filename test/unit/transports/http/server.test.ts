@@ -34,6 +34,7 @@ function setup(answer: Answer, changes: Partial<HttpOptions> = {}, limits = { pe
     services: [{ service, route, headerPass: ['appid', 'sid'] }],
     maxBodyBytes: 1024,
     onceTimeoutMs: 60_000,
+    ui: false,
     ready: () => service.accepting,
     shutdown: new AbortController().signal,
     onError: (error) => errors.push(error),
