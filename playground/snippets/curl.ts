@@ -33,8 +33,13 @@ export function curlCommand(draft: Draft, { upload, stream }: CurlOptions): stri
 /** Kernels take no argument beyond 128 KiB; what shells do themselves has no limit. */
 const longestArgument = 100_000;
 
+/** A command of this length needs no second line. */
+const shortLine = 76;
+
 function command(url: string, options: readonly string[]): string {
-  return ['curl', ...options, quote(url)].join(' \\\n  ');
+  const words = ['curl', ...options, quote(url)];
+  const line = words.join(' ');
+  return line.length <= shortLine ? line : words.join(' \\\n  ');
 }
 
 function formPart(name: string, fileName: string): string {

@@ -64,13 +64,8 @@ export class FilePicker {
       this.#tell();
       this.control.focus();
     });
-    const facts = element(
-      'span',
-      { class: 'file-name' },
-      file.name,
-      element('span', { class: 'facts' }, ` ${formatBytes(file.size)}`),
-    );
-    this.#preview.replaceChildren(...shown(file, this.#url), facts, remove);
+    const size = element('span', { class: 'facts' }, formatBytes(file.size));
+    this.#preview.replaceChildren(...shown(file, this.#url), size, remove);
     this.#preview.hidden = false;
     this.#tell();
   }

@@ -28,7 +28,7 @@ function textField(body: Body, id: string, attributes: Attributes): InputField {
     spellcheck: json ? 'false' : 'true',
     class: json ? 'code' : '',
   });
-  const field = new Field({ ...body, id, kind: json ? 'JSON' : 'text' }, control);
+  const field = new Field({ ...body, id, kind: json ? 'JSON' : 'plain text' }, control);
   if (attributes.node !== null) field.node.append(attributes.node);
   return {
     node: field.node,

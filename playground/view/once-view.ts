@@ -6,6 +6,7 @@ import { longText } from './long-text.js';
 import type { Outcome } from './outcome.js';
 import { type ObjectUrls, outputView } from './output.js';
 import { jsonTree } from './tree.js';
+import { statusText } from './status.js';
 import { formatBytes, formatMs } from './units.js';
 
 /** The answer of one request: what it says, and everything that came with it. */
@@ -13,7 +14,7 @@ export function onceView(call: OnceCall, urls: ObjectUrls): HTMLElement {
   const { http, answer, document, body, firstMs, totalMs, bytes } = call;
   const facts: [string, string][] = [
     ['Code', answer === null ? '–' : String(answer.code)],
-    ['Status', String(answer?.status ?? '–')],
+    ['Status', statusText(answer?.status ?? null)],
     ['HTTP', `${String(http.status)} ${http.text}`.trim()],
     ['First byte', formatMs(firstMs)],
     ['Total', formatMs(totalMs)],

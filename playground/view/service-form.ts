@@ -45,6 +45,8 @@ export function serviceForm(service: ServiceInfo, url: string): ServiceForm {
     ),
   );
   const streaming = new StreamSettings(service);
+  const [sendingGroup] = group('Sending', [streaming.node, sending.node]);
+  const takesFiles = !service.described || service.inputs.some(({ type }) => type !== 'text');
 
   const read = (): Plan => {
     const draft = {
@@ -60,14 +62,15 @@ export function serviceForm(service: ServiceInfo, url: string): ServiceForm {
       inputs: inputs.flatMap((input) => input.read() ?? []),
     };
     const upload = sending.control.value === 'upload' && canUpload(draft);
-    return { mode: modes.read(), draft, upload, stream: streaming.read() };
+    return { mode: modes.read(), draft, upload, stream: takesFiles ? streaming.read() : StreamSettings.ofText };
   };
 
   /** Shows the options that matter for what the form says now. */
   const adapt = (): void => {
     const { mode, draft } = read();
-    streaming.node.hidden = mode !== 'stream';
+    streaming.node.hidden = mode !== 'stream' || !takesFiles;
     sending.node.hidden = mode !== 'once' || !canUpload(draft);
+    if (sendingGroup !== undefined) sendingGroup.hidden = streaming.node.hidden && sending.node.hidden;
   };
 
   const node = element(
@@ -83,7 +86,7 @@ export function serviceForm(service: ServiceInfo, url: string): ServiceForm {
       'Parameters',
       params.map(({ field }) => field.node),
     ),
-    ...group('Sending', [streaming.node, sending.node]),
+    sendingGroup ?? null,
   );
   node.addEventListener('input', adapt);
   node.addEventListener('change', adapt);
@@ -97,7 +100,7 @@ export function serviceForm(service: ServiceInfo, url: string): ServiceForm {
         raw?.check() ?? null,
         ...inputs.map((input) => input.check()),
         ...params.map(({ field }) => (field.check() ? null : field.control)),
-        modes.read() === 'stream' ? streaming.check() : null,
+        modes.read() === 'stream' && takesFiles ? streaming.check() : null,
       ];
       return faults.find((control) => control !== null) ?? null;
     },

@@ -28,11 +28,11 @@ export class StreamSettings {
       ),
     );
     this.#speed = new Field(
-      { ...text, id: 'speed', name: 'Bytes per second', kind: '16-bit sound: 2 × rate', required: true },
+      { ...text, id: 'speed', name: 'Bytes per second', kind: '16-bit sound: 2 × rate', required: false },
       element('input', { type: 'number', min: 1, step: 1, value: speedOf(service), inputmode: 'numeric' }),
     );
     this.#packet = new Field(
-      { ...text, id: 'packet', name: 'Packet size', kind: 'bytes of a file', required: true },
+      { ...text, id: 'packet', name: 'Packet size', kind: 'bytes of a file', required: false },
       element('input', {
         type: 'number',
         min: 1,
@@ -42,12 +42,16 @@ export class StreamSettings {
         inputmode: 'numeric',
       }),
     );
+    for (const { control } of [this.#speed, this.#packet]) control.required = true;
     this.#fields = [this.#speed, this.#packet];
     this.node = element('div', { class: 'triple' }, this.#pace.node, this.#speed.node, this.#packet.node);
     this.#pace.control.addEventListener('change', () => {
       this.#speed.control.disabled = this.#pace.control.value === 'fast';
     });
   }
+
+  /** For inputs of which none is a file, there is nothing to choose. */
+  static readonly ofText: StreamOptions = { packetBytes: defaultPacketBytes, bytesPerSecond: null };
 
   read(): StreamOptions {
     return {

@@ -5,14 +5,13 @@ import { element } from './elements.js';
 import { failureView } from './facts.js';
 import type { Outcome } from './outcome.js';
 import { jsonIn, ObjectUrls, outputData, outputView } from './output.js';
+import { statusName } from './status.js';
 import { formatBytes, formatMs } from './units.js';
 
 /** Results that are shown at the same time; of more, the newest. */
 const mostShown = 500;
 /** A JSON text up to this long is shown in one line. */
 const shortJson = 200;
-
-const statusNames = ['begin', 'continue', 'end', 'once'];
 
 /** A stream as it goes on: how much has been sent, and each result as it comes. */
 export class StreamView implements StreamWatcher {
@@ -129,7 +128,7 @@ export class StreamView implements StreamWatcher {
       'li',
       {},
       element('span', { class: 'time' }, `+${formatMs(atMs)}`),
-      element('span', { class: 'chip' }, statusNames[status ?? -1] ?? 'result'),
+      element('span', { class: 'chip' }, statusName(status) ?? 'result'),
       element('div', { class: 'data' }, ...outputs.map((output) => rowData(output, urls))),
     );
     this.#rows.push({ node, urls });
