@@ -1,5 +1,5 @@
 import type { Json } from '../json.js';
-import { asJson, asUpload, type Draft, requestField, streamHead } from '../wire/request.js';
+import { asJson, asUpload, type Draft, type DraftInput, requestField, streamHead } from '../wire/request.js';
 
 /** A module that sends the request and prints the answer; it runs in Node.js 20 and in browsers that have the files otherwise. */
 export function onceModule(draft: Draft, upload: boolean): string {
@@ -45,10 +45,10 @@ function jsonModule(draft: Draft): string {
 
 const reading = [
   `const { header, payload } = (await response.json()) as {`,
-  `  header: { code: number; message?: string; sid: string };`,
+  `  header: { code: number; message: string; sid: string };`,
   `  payload: Record<string, Record<string, unknown>> | null;`,
   `};`,
-  "if (header.code !== 0) throw new Error(`${String(header.code)}: ${header.message ?? ''} (sid ${header.sid})`);",
+  'if (header.code !== 0) throw new Error(`${header.code}: ${header.message}`);',
   `console.log(payload);`,
 ];
 
@@ -60,32 +60,33 @@ export interface StreamPace {
 
 /** A module that sends the inputs over a WebSocket and prints the results as they come; for Node.js 22 and later. */
 export function streamModule(draft: Draft, { packetBytes, bytesPerSecond }: StreamPace): string {
-  const files = draft.inputs.some(({ data }) => data instanceof File);
-  const inputs = draft.inputs.map(({ name, type, content, attributes, data }) => {
+  const cuts = draft.inputs.map(packetsOf);
+  const inputs = draft.inputs.map(({ name, type, attributes }, place) => {
     const first = JSON.stringify(Object.fromEntries(attributes));
-    const whole = type === 'image' || content === 'json';
-    const read =
-      data instanceof File
-        ? `${whole ? 'whole' : 'pieces'}(await readFile(${literal(data.name)}))`
-        : content === 'json'
-          ? `whole(Buffer.from(${literal(data)}))`
-          : `lines(${literal(data)})`;
-    return `  { name: ${literal(name)}, type: ${literal(type)}, attributes: ${first}, packets: ${read} },`;
+    return `  { name: ${literal(name)}, type: ${literal(type)}, attributes: ${first}, packets: ${cuts[place] ?? ''} },`;
   });
-  const url = draft.url.replace(/^http/, 'ws');
   return [
-    ...(files ? [`import { readFile } from 'node:fs/promises';`] : []),
-    `import { setTimeout as delay } from 'node:timers/promises';`,
+    ...(draft.inputs.some(({ data }) => data instanceof File) ? [`import { readFile } from 'node:fs/promises';`] : []),
+    ...(bytesPerSecond === null ? [] : [`import { setTimeout as delay } from 'node:timers/promises';`]),
     '',
-    `const whole = (bytes: Buffer): Buffer[] => [bytes];`,
-    `const pieces = (bytes: Buffer, size = ${String(packetBytes)}): Buffer[] =>`,
-    `  Array.from({ length: Math.max(1, Math.ceil(bytes.length / size)) }, (_, n) => bytes.subarray(n * size, (n + 1) * size));`,
-    `const lines = (text: string): Buffer[] => text.split(/\\r?\\n/).filter(Boolean).map((line) => Buffer.from(line));`,
-    `const inputs = [`,
+    ...(cuts.some((cut) => cut.startsWith('pieces'))
+      ? [
+          `const size = ${String(packetBytes)};`,
+          `const pieces = (bytes: Buffer): Buffer[] =>`,
+          `  Array.from({ length: Math.ceil(bytes.length / size) || 1 }, (_, n) => bytes.subarray(n * size, (n + 1) * size));`,
+        ]
+      : []),
+    ...(cuts.some((cut) => cut.startsWith('lines'))
+      ? [
+          `const lines = (text: string): Buffer[] =>`,
+          `  (text.match(/[^\\r\\n]+/g) ?? ['']).map((line) => Buffer.from(line));`,
+        ]
+      : []),
+    `const inputs: { name: string; type: string; attributes: object; packets: Buffer[] }[] = [`,
     ...inputs,
-    `].map(({ packets, ...input }) => ({ ...input, packets: packets.length > 0 ? packets : [Buffer.alloc(0)] }));`,
+    `];`,
     '',
-    `const socket = new WebSocket(${literal(url)}, 'aiges.binary');`,
+    `const socket = new WebSocket(${literal(draft.url.replace(/^http/, 'ws'))}, 'aiges.binary');`,
     `socket.binaryType = 'arraybuffer';`,
     `socket.onmessage = ({ data }: { data: string | ArrayBuffer }) => {`,
     `  // A binary frame: length of the document, the document, and the bytes that it names by their number.`,
@@ -102,7 +103,7 @@ export function streamModule(draft: Draft, { packetBytes, bytesPerSecond }: Stre
     '',
     `let head: object = ${indented(JSON.stringify(streamHead(draft)))};`,
     ...(bytesPerSecond === null ? [] : [`const start = performance.now();`, `let sent = 0;`]),
-    `for (let n = 0; n < Math.max(...inputs.map(({ packets }) => packets.length)); n++) {`,
+    `for (let n = 0; n < Math.max(1, ...inputs.map(({ packets }) => packets.length)); n++) {`,
     `  const now = inputs.filter(({ packets }) => n < packets.length);`,
     `  const payload = now.map(({ name, type, attributes, packets }) => {`,
     `    const status = n === packets.length - 1 ? 2 : n === 0 ? 0 : 1;`,
@@ -122,6 +123,14 @@ export function streamModule(draft: Draft, { packetBytes, bytesPerSecond }: Stre
         ]),
     `}`,
   ].join('\n');
+}
+
+function packetsOf({ type, content, data }: DraftInput): string {
+  if (data instanceof File) {
+    const read = `await readFile(${literal(data.name)})`;
+    return type === 'image' || content === 'json' ? `[${read}]` : `pieces(${read})`;
+  }
+  return content === 'json' ? `[Buffer.from(${literal(data)})]` : `lines(${literal(data)})`;
 }
 
 /** A JSON text over several lines, where it is long. */

@@ -74,7 +74,8 @@ const longEnough = 2000;
 
 function bytesView(output: Output, bytes: Uint8Array<ArrayBuffer>, urls: ObjectUrls): HTMLElement {
   const media = mediaOf(output, bytes);
-  const extension = media?.mime.split('/')[1] ?? 'bin';
+  // Samples are played as a file, but downloaded as they are.
+  const extension = media === null ? 'bin' : media.bytes === bytes ? (media.mime.split('/')[1] ?? 'bin') : 'pcm';
   const link = element('p', { class: 'downloads' }, download(output.name, extension, bytes, urls));
   return media === null ? link : element('div', {}, player(output.name, media, urls), link);
 }

@@ -14,6 +14,8 @@ import { type Plan, serviceForm, type ServiceForm } from './service-form.js';
 import { SnippetView } from './snippet-view.js';
 import { StreamView } from './stream-view.js';
 
+const oneColumn = matchMedia('(max-width: 900px)');
+
 /** Everything that is on the page. */
 export class Playground {
   readonly #picker = byId('service', HTMLSelectElement);
@@ -24,6 +26,7 @@ export class Playground {
   readonly #stop = byId('stop', HTMLButtonElement);
   readonly #summary = byId('summary', HTMLElement);
   readonly #answer = byId('answer', HTMLElement);
+  readonly #panel = byId('answer-panel', HTMLElement);
   readonly #snippets = byId('snippets', HTMLElement);
   readonly #curl = new SnippetView('curl', 'curl');
   readonly #module = new SnippetView('TypeScript', 'typescript');
@@ -134,6 +137,8 @@ export class Playground {
     const running = new AbortController();
     this.#running = running;
     this.#clear();
+    // Where the answer is below the form, it would come unseen.
+    if (oneColumn.matches) this.#panel.scrollIntoView();
     this.#run.setAttribute('aria-disabled', 'true');
     this.#stop.hidden = false;
     try {

@@ -185,7 +185,7 @@ function rowData(output: Output, urls: ObjectUrls): HTMLElement {
     (data.kind === 'json' || jsonIn(text) !== undefined || !text.includes('\n'));
   return element(
     'div',
-    { class: short ? 'row short' : 'row' },
+    { class: 'row' },
     element('span', { class: 'key' }, name),
     short ? element('code', {}, text) : outputData(output, urls),
   );
