@@ -41,7 +41,7 @@ export class Playground {
     this.#picker.addEventListener('change', () => {
       const service = this.#services[Number(this.#picker.value)];
       if (service === undefined) return;
-      history.replaceState(null, '', `#${encodeURIComponent(service.name)}`);
+      history.replaceState(null, '', `#${encodeURIComponent(this.#labelOf(service))}`);
       this.#choose(service);
     });
     for (const event of ['input', 'change']) {
@@ -83,17 +83,23 @@ export class Playground {
       );
       return;
     }
-    const wanted = decodeURIComponent(location.hash.slice(1));
-    const first = this.#services.find(({ name }) => name === wanted) ?? this.#services[0];
+    const wanted = fragment();
+    const first = this.#services.find((service) => this.#labelOf(service) === wanted) ?? this.#services[0];
     this.#picker.replaceChildren(
       ...this.#services.map((service, place) =>
-        element('option', { value: place, selected: service === first }, service.name),
+        element('option', { value: place, selected: service === first }, this.#labelOf(service)),
       ),
     );
     this.#picker.disabled = this.#services.length === 0;
     if (first === undefined)
       this.#fields.replaceChildren(element('p', { class: 'hint' }, 'The loader serves nothing.'));
     else this.#choose(first);
+  }
+
+  /** The name of a service; with its path where it has several. */
+  #labelOf({ name, route }: ServiceInfo): string {
+    const single = this.#services.filter((service) => service.name === name).length === 1;
+    return single ? name : `${name} (${route})`;
   }
 
   #choose(service: ServiceInfo): void {
@@ -199,5 +205,14 @@ export class Playground {
   #say(text: string, mood: Mood): void {
     this.#summary.className = `summary ${mood}`;
     this.#summary.textContent = text;
+  }
+}
+
+/** What is behind the "#" of the page's address. */
+function fragment(): string {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return '';
   }
 }

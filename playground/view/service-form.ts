@@ -61,7 +61,8 @@ export function serviceForm(service: ServiceInfo, url: string): ServiceForm {
       ),
       inputs: inputs.flatMap((input) => input.read() ?? []),
     };
-    const upload = sending.control.value === 'upload' && canUpload(draft);
+    // The type of an input that nobody has described would be guessed from its file.
+    const upload = service.described && sending.control.value === 'upload' && canUpload(draft);
     return { mode: modes.read(), draft, upload, stream: takesFiles ? streaming.read() : StreamSettings.ofText };
   };
 
@@ -69,7 +70,7 @@ export function serviceForm(service: ServiceInfo, url: string): ServiceForm {
   const adapt = (): void => {
     const { mode, draft } = read();
     streaming.node.hidden = mode !== 'stream' || !takesFiles;
-    sending.node.hidden = mode !== 'once' || !canUpload(draft);
+    sending.node.hidden = mode !== 'once' || !service.described || !canUpload(draft);
     if (sendingGroup !== undefined) sendingGroup.hidden = streaming.node.hidden && sending.node.hidden;
   };
 
