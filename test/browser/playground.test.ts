@@ -229,6 +229,42 @@ describe.skipIf(!browserExpected)('the playground in a browser', () => {
     });
   });
 
+  describe('with a service that nobody has described', () => {
+    it('sends the request as it is written, with an input of any name', async () => {
+      await open('raw');
+      await page.locator('#raw-request').fill('{"parameter": {"raw": {"a": [1]}}}');
+      await page.locator('#generic-name').fill('line');
+      await page.locator('#generic-data').fill('hello');
+      await run();
+      await outcome();
+      expect(await answer().innerText()).toMatch(/a:\s+\[ 1 item \]\s+0: 1\s+inputs:\s+\{ 1 member \}\s+line: "hello"/);
+    });
+
+    it('sends a file as what it is said to be', async () => {
+      await open('raw');
+      await page.locator('#generic-type').selectOption('video');
+      await page
+        .locator('#generic-data')
+        .setInputFiles({ name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('hi') });
+      expect(await page.locator('#curl').textContent()).toContain('"data":{"video":"');
+      await run();
+      await outcome();
+      expect(await answer().innerText()).toContain('data: "hi"');
+    });
+
+    it('refuses what is no request', async () => {
+      await open('raw');
+      await page.locator('#raw-request').fill('[]');
+      await run();
+      await page.getByText('This is not a JSON object.').waitFor();
+      await page.locator('#raw-request').fill('{}');
+      await page.locator('#generic-data').fill('x');
+      await page.locator('#generic-name').fill('');
+      await run();
+      await page.getByText('An input needs a name.').waitFor();
+    });
+  });
+
   describe('with streams', () => {
     it('shows results as they come, and how much has been sent', async () => {
       await open('audio-level');

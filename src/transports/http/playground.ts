@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
@@ -33,9 +33,9 @@ const placeOfAssets = '{assets}';
  * @throws AigesError when the playground has not been built
  */
 export function registerPlayground(app: FastifyInstance, { folder = builtFolder }: PlaygroundOptions = {}): void {
-  const version = contentHash(folder);
+  const { version, html } = readPage(folder);
   const assets = `playground/${version}`;
-  const page = readFileSync(join(folder, 'index.html'), 'utf8').replaceAll(placeOfAssets, assets);
+  const page = html.replaceAll(placeOfAssets, assets);
   const etag = `"${version}"`;
 
   app.get('/', (request, reply) => {
@@ -64,17 +64,15 @@ export function registerPlayground(app: FastifyInstance, { folder = builtFolder 
   });
 }
 
-/** Changes with any file. Times of files would not do: archives of packages say the same for all. */
-function contentHash(folder: string): string {
+/** The page, and a version that changes with any file. Times would not do: archives of packages say the same for all. */
+function readPage(folder: string): { version: string; html: string } {
   try {
     const hash = createHash('sha256');
-    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.\w+$/.test(file));
-    for (const file of files.sort())
-      hash
-        .update(file)
-        .update('\0')
-        .update(readFileSync(join(folder, file)));
-    return hash.digest('hex').slice(0, 16);
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => relative(folder, join(parentPath, name)));
+    for (const file of files.sort()) hash.update(`${file}\0`).update(readFileSync(join(folder, file)));
+    return { version: hash.digest('hex').slice(0, 16), html: readFileSync(join(folder, 'index.html'), 'utf8') };
   } catch (error) {
     const message = `the playground cannot be read (${folder}): build it with "npm run build:ts", or set [http].ui = false`;
     throw new AigesError('initFailed', { message, cause: error });

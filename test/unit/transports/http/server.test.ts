@@ -51,6 +51,11 @@ afterEach(async () => {
 const echo: Answer = (_call, frames) => frames.map((frame) => ({ ...frame, key: 'result' }));
 
 describe('POST <route>', () => {
+  it('has no page at / where it is switched off', async () => {
+    const { app } = setup(echo);
+    expect((await app.inject('/')).statusCode).toBe(404);
+  });
+
   it('answers a body that is not JSON with 400 and what is wrong with it', async () => {
     const { app } = setup(echo);
     const response = await app.inject({ method: 'POST', url: route, payload: '{' });
