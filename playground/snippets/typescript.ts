@@ -17,7 +17,10 @@ function uploadModule(draft: Draft): string {
       ({ name, file }) => `form.set(${literal(name)}, await openAsBlob(${literal(file.name)}), ${literal(file.name)});`,
     ),
     '',
-    `const response = await fetch(${literal(draft.url)}, { method: 'POST', body: form });`,
+    `const response = await fetch(${literal(draft.url)}, {`,
+    `  method: 'POST',`,
+    `  body: form,`,
+    `});`,
     ...reading,
   ].join('\n');
 }

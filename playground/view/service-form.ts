@@ -36,7 +36,7 @@ export function serviceForm(service: ServiceInfo, url: string): ServiceForm {
     : [genericInput()];
   const modes = modeChoice(service);
   const sending = new Field(
-    { id: 'sending', name: 'Send as', title: '', description: '', kind: 'how files travel', required: false },
+    { id: 'sending', name: 'Send as', title: '', description: '', kind: 'how files are sent', required: false },
     element(
       'select',
       {},

@@ -19,7 +19,7 @@ export class StreamSettings {
   constructor(service: ServiceInfo) {
     const text = { title: '', description: '', required: false };
     this.#pace = new Field(
-      { ...text, id: 'pace', name: 'Pace', kind: 'how fast the input is sent' },
+      { ...text, id: 'pace', name: 'Pace', kind: 'of sending' },
       element(
         'select',
         {},

@@ -50,8 +50,13 @@ export class StreamView implements StreamWatcher {
       { class: 'scroller', tabindex: 0, role: 'group', 'aria-label': 'Results' },
       this.#list,
     );
+    let top = 0;
     scroller.addEventListener('scroll', () => {
-      this.#following = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+      const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+      // Further results may have come since we scrolled to the end: only a way up is somebody's wish.
+      if (atEnd) this.#following = true;
+      else if (scroller.scrollTop < top) this.#following = false;
+      top = scroller.scrollTop;
     });
     this.#scroller = scroller;
     this.node = element('div', {}, facts, this.#progress, this.#after, this.#hidden, scroller);

@@ -281,6 +281,10 @@ describe.skipIf(!browserExpected)('the playground in a browser', () => {
       );
       end.open(undefined);
       expect(await outcome()).toMatch(new RegExp(`^${String(packets + 1)} results in `));
+      // The newest is in sight.
+      await page.waitForFunction(
+        `(() => { const { scrollTop, scrollHeight, clientHeight } = document.querySelector('.scroller'); return scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 2; })()`,
+      );
       expect(await rows.last().innerText()).toMatch(/end\s+speech\s+\{"length":6000/);
     });
 
