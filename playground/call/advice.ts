@@ -33,5 +33,5 @@ export function adviceFor({ httpStatus, code, retryAfter }: Failure): string {
     return 'Correct the request: the message names the value at fault.';
   }
   if (httpStatus === null && code === null) return 'Check that the loader is running, then try again.';
-  return 'The plugin or the loader failed: look for the session in the log of the loader.';
+  return 'The plugin or the loader failed. Where the message does not help, look for the session in the log of the loader.';
 }

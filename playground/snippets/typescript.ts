@@ -27,23 +27,28 @@ function uploadModule(draft: Draft): string {
 
 function jsonModule(draft: Draft): string {
   const pieces = asJson(draft);
+  const [first] = pieces;
   const fromFiles = pieces.length > 1;
-  const body = fromFiles
-    ? `[${pieces
-        .map((piece) =>
-          typeof piece === 'string' ? literal(piece) : `await readFile(${literal(piece.name)}, 'base64')`,
-        )
-        .join(', ')}].join('')`
-    : `JSON.stringify(${indented(pieces.map(String).join(''), 2)})`;
+  const document = fromFiles || typeof first !== 'string' ? withFiles(pieces) : indented(first, 2);
   return [
     ...(fromFiles ? [`import { readFile } from 'node:fs/promises';`, ''] : []),
     `const response = await fetch(${literal(draft.url)}, {`,
     `  method: 'POST',`,
     `  headers: { 'content-type': 'application/json' },`,
-    `  body: ${body},`,
+    `  body: JSON.stringify(${document}),`,
     `});`,
     ...reading,
   ].join('\n');
+}
+
+/** A document as an expression: where the quotes of a file's base64 would be, the file is read. */
+function withFiles(pieces: readonly (string | File)[]): string {
+  return pieces
+    .map((piece, place) => {
+      if (typeof piece !== 'string') return ` await readFile(${literal(piece.name)}, 'base64')`;
+      return piece.slice(place === 0 ? 0 : 1, place === pieces.length - 1 ? undefined : -1);
+    })
+    .join('');
 }
 
 const reading = [

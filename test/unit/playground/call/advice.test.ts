@@ -20,8 +20,8 @@ describe('what to do about a failure', () => {
     [failure(501, 10002), 'Choose the other mode'],
     [failure(400, 10106), 'the message names the value at fault'],
     [failure(null, 10163), 'the message names the value at fault'],
-    [failure(500, 10909), 'look for the session in the log'],
-    [failure(502, null), 'look for the session in the log'],
+    [failure(500, 10909), 'look for the session in the log of the loader'],
+    [failure(502, null), 'look for the session in the log of the loader'],
   ])('%j', (given, advice) => {
     expect(adviceFor(given)).toContain(advice);
   });
