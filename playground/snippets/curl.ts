@@ -10,7 +10,7 @@ export interface CurlOptions {
 
 /** A command for a POSIX shell that sends the request with curl. Files are named, not included: their folder is the current one. */
 export function curlCommand(draft: Draft, { upload, stream }: CurlOptions): string {
-  const options = stream ? ['-N', `-H ${quote('Accept: text/event-stream')}`] : [];
+  const options = stream ? [`-N -H ${quote('Accept: text/event-stream')}`] : [];
   if (upload) {
     const { request, files } = asUpload(draft);
     // --form-string takes the text as it is; -F would read ";" and "@" in it.

@@ -53,12 +53,14 @@ function leaf(value: Json): HTMLElement {
   const text = JSON.stringify(value);
   if (text.length <= longestText) return element('span', { class: 'string' }, text);
   const shown = element('span', { class: 'string' }, `${text.slice(0, longestText)}…`);
-  const all = button(`Show all ${String(text.length)} characters`, () => {
-    shown.textContent = text.slice(0, mostText) + (text.length > mostText ? '…' : '');
-    all.remove();
+  const most = Math.min(text.length, mostText);
+  const label = `Show ${most.toLocaleString('en')} of ${text.length.toLocaleString('en')} characters`;
+  const more = button(label, () => {
+    shown.textContent = text.slice(0, most) + (text.length > most ? '…' : '');
+    more.remove();
   });
-  return element('span', {}, shown, ' ', all);
+  return element('span', {}, shown, ' ', more);
 }
 
-/** A line that is longer than this is no line; the text of an output can be shown and downloaded whole. */
+/** Longest text of a line that was asked for; the text of an output can be shown and downloaded whole elsewhere. */
 const mostText = 100_000;

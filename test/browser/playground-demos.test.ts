@@ -75,7 +75,7 @@ describe.skipIf(!browserExpected || !served)('the playground of a loader', () =>
     await open(inDemo('audio-level'), 'aiges.toml');
     expect(await page.locator('input[value=stream]').isChecked()).toBe(true);
     await page.locator('#input-0').setInputFiles(inDemo('audio-level/speech.pcm'));
-    await page.locator('#speed').fill('64000');
+    await page.locator('#speed').fill('32000');
     await page.locator('#run').click();
     const rows = page.locator('.results li');
     await eventually(() => rows.count()).toBeGreaterThan(3);
