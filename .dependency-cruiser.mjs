@@ -43,6 +43,12 @@ export default {
       '^src/host\\.ts$',
       '^src/(core|config|data|delivery|engine|runtimes|schema|transports|observability)/',
     ),
+    {
+      name: 'the-playground-stands-alone',
+      severity: 'error',
+      from: { path: '^playground/' },
+      to: { pathNot: '^playground/' },
+    },
     layer('schema-imports-core', '^src/schema/', '^src/(core|schema)/'),
     layer(
       'cli-imports-host',

@@ -31,6 +31,18 @@ export default tseslint.config(
     },
   },
   {
+    // What services and their answers say is text there, never HTML.
+    files: ['playground/**/*.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        ...['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'setHTMLUnsafe', 'createContextualFragment', 'srcdoc'].map(
+          (property) => ({ property, message: 'Text becomes text: use element() or textContent.' }),
+        ),
+      ],
+    },
+  },
+  {
     files: ['**/*.mjs'],
     extends: [tseslint.configs.disableTypeChecked],
   },

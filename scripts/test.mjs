@@ -46,6 +46,7 @@ if (!existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'))
 if (spawnSync('/usr/bin/python3', ['-c', 'import grpc']).status !== 0) {
   missing.push(["gRPC's own Python client", 'python3-grpcio']);
 }
+if (!existsSync('/usr/bin/chromium')) missing.push(['the playground in a browser', 'chromium']);
 needs('curl', /\bHTTP2\b/, 'curl');
 const vitestReport = join(reports, 'vitest.json');
 const vitestOk = run('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`]);

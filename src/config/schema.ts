@@ -256,7 +256,7 @@ export const schema = {
       { active: true },
     ),
     maxBody: live(size({ min: 1, max: 511 * MiB }), 64 * MiB, 'Largest request body taken.'),
-    ui: live(boolean(), true, 'Serve the pages for people: the API documentation at /docs.'),
+    ui: live(boolean(), true, 'Serve the pages for people: the playground at /, and the API documentation at /docs.'),
     cors: live(
       list(origin),
       [],

@@ -43,7 +43,8 @@ describe('the packed package', () => {
     const needed = (
       await step(root, 'git', 'ls-files', 'native', 'proto', 'templates', 'CMakeLists.txt')
     ).stdout.trim();
-    expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining(needed.split('\n')));
+    const page = ['index.html', 'style.css', 'icon.svg', 'main.js'].map((file) => `dist/playground/${file}`);
+    expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining([...needed.split('\n'), ...page]));
     const [archive = ''] = readdirSync(folder).filter((file) => file.endsWith('.tgz'));
     const tool = join(folder, 'tool');
     mkdirSync(tool);

@@ -6,6 +6,7 @@ import type { Endpoint } from '../json/endpoint.js';
 import { answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
 import { mediaTypeName } from './media-types.js';
 import { serveDocs } from './pages.js';
+import { registerPlayground } from './playground.js';
 import { type CallOptions, contextOf, serveEndpoint } from './routes.js';
 
 export interface HttpOptions extends CallOptions {
@@ -103,7 +104,10 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
   });
   app.get('/openapi.json', (_request, reply) => reply.send(options.document()));
-  if (options.ui) serveDocs(app, options.document);
+  if (options.ui) {
+    serveDocs(app, options.document);
+    registerPlayground(app);
+  }
   for (const endpoint of options.services) serveEndpoint(app, endpoint, options);
   answerUnknownRoutes(
     app,

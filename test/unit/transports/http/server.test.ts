@@ -10,6 +10,11 @@ import { route, setup } from '../../../fixtures/http-server.js';
 const echo: Answer = (_call, frames) => frames.map((frame) => ({ ...frame, key: 'result' }));
 
 describe('POST <route>', () => {
+  it('has no page at / where it is switched off', async () => {
+    const { app } = await setup(echo);
+    expect((await app.inject('/')).statusCode).toBe(404);
+  });
+
   it('answers a body that is not JSON with 400 and what is wrong with it', async () => {
     const { app } = await setup(echo);
     const response = await app.inject({ method: 'POST', url: route, payload: '{' });
