@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,8 +81,15 @@ describe.each(templates)('the template %s', (template) => {
   });
 
   it('leaves no placeholder behind', () => {
-    for (const file of readdirSync(project, { recursive: true, encoding: 'utf8' })) {
-      if (file.startsWith('node_modules') || !/\.(ts|json|toml|md|c)$|Dockerfile$/.test(file)) continue;
+    // Not node_modules: this package is a link in it, which readdir follows.
+    const own = readdirSync(project).filter((name) => name !== 'node_modules');
+    const files = own.flatMap((name) =>
+      statSync(join(project, name)).isDirectory()
+        ? readdirSync(join(project, name), { recursive: true, encoding: 'utf8' }).map((file) => join(name, file))
+        : [name],
+    );
+    for (const file of files) {
+      if (!/\.(ts|json|toml|md|c)$|Dockerfile$/.test(file)) continue;
       expect(readFileSync(join(project, file), 'utf8'), file).not.toMatch(/\{\{|\}\}[^,;)\]}\s]/);
     }
     for (const file of ['.gitignore', '.dockerignore', 'README.md', 'Dockerfile']) {
