@@ -1,15 +1,11 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWorkerRuntime } from '../../src/runtimes/worker/index.js';
-import { fixtureEngine } from '../fixtures/engines.js';
-import { type HostChanges, type RunningHost, startHost } from '../fixtures/host.js';
+import { type RunningHost, startHost } from '../fixtures/host.js';
 import { expectNothingLeft } from '../fixtures/loader.js';
+import { pluginNames, type PluginName, pluginOf } from '../fixtures/plugins.js';
 import type { Strings } from '../fixtures/protocol.js';
 import { StreamClient } from '../fixtures/xsf-client.js';
 import { type Answer, type Ask, type Input, type Transport, transports } from './transports.js';
-
-const plugins = ['blocking', 'asynchronous', 'wrapper'] as const;
-type PluginName = (typeof plugins)[number];
 
 /** One request over every transport to every plugin. What a transport does differently is in the table, with the reason. */
 interface Case {
@@ -139,26 +135,17 @@ const cases: readonly Case[] = [
 ];
 
 const licences = 4;
-const wrapper = new URL('../fixtures/wrappers/same.ts', import.meta.url).pathname;
-const entry = new URL('../../dist/runtimes/worker/entry.js', import.meta.url);
-
-function pluginOf(name: PluginName): HostChanges {
-  if (name !== 'wrapper') return { plugin: { path: fixtureEngine('scripted'), asyncMode: name === 'asynchronous' } };
-  const silent = (): void => undefined;
-  const options = { path: wrapper, entry, instances: 1, heapMiB: null, execLimitMs: 5000 };
-  return { runtime: createWorkerRuntime({ ...options, onLog: silent, onMeter: silent, onTrace: silent }) };
-}
 
 /** Data as a failed test can show it. */
 function shown(data: Buffer): string {
   return data.length < 200 ? data.toString('latin1') : createHash('sha256').update(data).digest('hex');
 }
 
-describe.each(plugins)('a request to a plugin: %s', (plugin) => {
+describe.each(pluginNames)('a request to a plugin: %s', (plugin) => {
   let host: RunningHost;
   beforeAll(async () => {
     const service = { maxConcurrent: licences };
-    host = await startHost({ ...pluginOf(plugin), service, limits: { queue: 0 } });
+    host = await startHost({ ...pluginOf(plugin, 'same'), service, limits: { queue: 0 } });
   });
   afterAll(async () => {
     expect(await host.stop()).toEqual({ stuck: 0, ended: true });
@@ -169,8 +156,9 @@ describe.each(plugins)('a request to a plugin: %s', (plugin) => {
     it.each(cases)('$name', async (each) => {
       const params = { ...each.ask.params, ...(plugin === 'wrapper' ? {} : each.engineParams) };
       const others = each.crowded === true ? await takeLicences(host) : [];
-      const answer = await transport.ask(host, { ...each.ask, params });
-      for (const other of others) await other.abort();
+      const answer = await transport.ask(host, { ...each.ask, params }).finally(async () => {
+        for (const other of others) await other.abort();
+      });
       expect(comparable(answer)).toEqual(expectedOf(each, plugin, transport));
     });
   });

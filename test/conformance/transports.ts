@@ -3,7 +3,7 @@ import { openEvents } from '../fixtures/event-client.js';
 import { form } from '../fixtures/forms.js';
 import type { RunningHost } from '../fixtures/host.js';
 import type { InputShape, OutputShape, PayloadShape, Strings } from '../fixtures/protocol.js';
-import { WsClient, type WsFrame } from '../fixtures/ws-client.js';
+import { packed, unpacked, WsClient, type WsFrame } from '../fixtures/ws-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, type XsfAnswer } from '../fixtures/xsf-client.js';
 
 /** A request, whatever it travels in. */
@@ -190,7 +190,7 @@ async function askWs({ httpUrl }: RunningHost, ask: Ask, binary: boolean): Promi
   }
   await client.ended;
   // The first frame acknowledges the request, unless it was refused.
-  const [first, ...results] = client.messages.map(unpacked);
+  const [first, ...results] = client.messages.map(readFrame);
   if (first === undefined) throw new Error(`no frame: ${JSON.stringify(await client.ended)}`);
   const given = results.length === 0 ? [first] : results;
   return answerOfDocuments(
@@ -199,29 +199,21 @@ async function askWs({ httpUrl }: RunningHost, ask: Ask, binary: boolean): Promi
   );
 }
 
-/** A binary frame of the client. */
-function packed(document: unknown, ...data: readonly Buffer[]): Buffer {
-  const text = Buffer.from(JSON.stringify(document));
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(text.length);
-  return Buffer.concat([length, text, ...data]);
-}
-
 /** A frame of the server, with the bytes of its payloads by name. */
-function unpacked({ data, binary }: WsClient['messages'][number]): {
+function readFrame(message: WsClient['messages'][number]): {
   readonly document: Document;
   readonly bytes: ReadonlyMap<string, Buffer>;
 } {
   const bytes = new Map<string, Buffer>();
-  if (!binary) return { document: JSON.parse(data.toString()) as Document, bytes };
-  let end = 4 + data.readUInt32BE();
-  const document = JSON.parse(data.subarray(4, end).toString()) as Document;
+  if (!message.binary) return { document: JSON.parse(message.data.toString()) as Document, bytes };
+  const { document, rest } = unpacked(message);
+  let end = 0;
   for (const [name, piece] of Object.entries(document.payload ?? {})) {
     const length = Object.values(piece).find((value) => typeof value === 'number') ?? 0;
-    bytes.set(name, data.subarray(end, end + length));
+    bytes.set(name, rest.subarray(end, end + length));
     end += length;
   }
-  if (end !== data.length) throw new Error(`${data.length - end} bytes are left over`);
+  if (end !== rest.length) throw new Error(`${rest.length - end} bytes are left over`);
   return { document, bytes };
 }
 
