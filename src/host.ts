@@ -41,8 +41,6 @@ export interface Host {
   start(): Promise<Started>;
   /** Stops listening, lets running calls finish within `limits.drainTimeout`, ends the plugins. Call it once. */
   drain(): Promise<Drained>;
-  /** What is served now, as an OpenAPI document. A plugin that has not started has not said what it takes. */
-  describe(): object;
 }
 
 export interface Started {
@@ -216,6 +214,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       }));
     });
 
+  /** What is served now. A plugin that has not started has not said what it takes. */
   const describe = (): object =>
     openApiDocument(
       served.flatMap(({ service: { name, capabilities }, schema, config: { route, aliases, version } }) => {
@@ -317,8 +316,6 @@ export function createHost(config: Config, options: HostOptions): Host {
   };
 
   return {
-    describe,
-
     async start() {
       const plugins: StartedService[] = [];
       const begun: Service[] = [];

@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createWorkerRuntime } from '../../src/runtimes/worker/index.js';
 import { CallRecord } from '../fixtures/call-record.js';
-import { fixtureEngine } from '../fixtures/engines.js';
 import { eventually } from '../fixtures/eventually.js';
 import { FileGate } from '../fixtures/file-gate.js';
 import { type HostChanges, type RunningHost, startHost } from '../fixtures/host.js';
 import { expectNothingLeft } from '../fixtures/loader.js';
+import { pluginNames, type PluginName, pluginOf } from '../fixtures/plugins.js';
 import { RawWs, rawFrame, textOf, WsClient, type WsFrame } from '../fixtures/ws-client.js';
 
 /** Every fact of loader-protocol §6, of §5.1 about /ping, and of vector 14. A row without a case fails the suite. */
@@ -42,7 +41,6 @@ const rows = {
 } as const;
 
 type Row = keyof typeof rows;
-type PluginName = 'blocking' | 'asynchronous' | 'wrapper';
 
 /** A loader, and how its plugin likes to be spoken to. */
 interface Served {
@@ -242,9 +240,9 @@ const cases: readonly Case[] = [
     name: 'a reason that is too long is cut, and the whole text is in the error frame',
     covers: ['6.3 reason'],
     deviation: 'the close frame arrives; clients of the original saw 1006',
-    run: async ({ url, input }) => {
+    run: async ({ url, first, input }) => {
       const client = await WsClient.connect(url);
-      client.send({ payload: { ['ü'.repeat(200) + input]: 7 } });
+      client.send({ ...first(), payload: { ['ü'.repeat(200) + input]: 7 } });
       const { frame, code, reason } = await lastOf(client);
       expect(code).toBe(1000);
       expect(Buffer.byteLength(reason)).toBeGreaterThan(119);
@@ -442,23 +440,13 @@ async function shake({ port, url }: Served, headers: Readonly<Record<string, str
   return client.head;
 }
 
-const wrapper = new URL('../fixtures/wrappers/scripted.ts', import.meta.url).pathname;
-const entry = new URL('../../dist/runtimes/worker/entry.js', import.meta.url);
-
-function pluginOf(name: PluginName): HostChanges {
-  if (name !== 'wrapper') return { plugin: { path: fixtureEngine('scripted'), asyncMode: name === 'asynchronous' } };
-  const silent = (): void => undefined;
-  const options = { path: wrapper, entry, instances: 1, heapMiB: null, execLimitMs: 5000 };
-  return { runtime: createWorkerRuntime({ ...options, onLog: silent, onMeter: silent, onTrace: silent }) };
-}
-
 describe('the table', () => {
   it.each(Object.keys(rows))('has a case for %s', (row) => {
     expect(cases.flatMap(({ covers }) => covers)).toContain(row);
   });
 });
 
-describe.each(['blocking', 'asynchronous', 'wrapper'] as const)('WebSocket to a plugin: %s', (name) => {
+describe.each(pluginNames)('WebSocket to a plugin: %s', (name) => {
   let host: RunningHost;
   let more: RunningHost[] = [];
 
@@ -469,14 +457,14 @@ describe.each(['blocking', 'asynchronous', 'wrapper'] as const)('WebSocket to a 
     answer: (text) => (name === 'wrapper' ? text.toUpperCase() : text),
     first: (params = {}) => ({ parameter: { svc: { ...(name === 'wrapper' ? { do: 'stream' } : {}), ...params } } }),
     with: async (changes) => {
-      const another = await startHost({ ...pluginOf(name), ...changes });
+      const another = await startHost({ ...pluginOf(name, 'scripted'), ...changes });
       more.push(another);
       return served(another);
     },
   });
 
   beforeAll(async () => {
-    host = await startHost({ ...pluginOf(name), service: { maxConcurrent: 64 } });
+    host = await startHost({ ...pluginOf(name, 'scripted'), service: { maxConcurrent: 64 } });
   });
   afterEach(async () => {
     for (const each of more) expect(await each.stop()).toEqual({ stuck: 0, ended: true });

@@ -5,7 +5,7 @@ import { accuracy, MIN_ACCURACY } from '../../demo/digits/accuracy.mjs';
 import { type Digit, loadHeldOut, loadTraining } from '../../demo/digits/data.mjs';
 import { counters } from '../../src/runtimes/native/index.js';
 import { type RunningHost, startHost } from '../fixtures/host.js';
-import { WsClient } from '../fixtures/ws-client.js';
+import { packed, WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceInput, onceRequest } from '../fixtures/xsf-client.js';
 
 const inDemo = (file: string): string => fileURLToPath(new URL(`../../demo/digits/${file}`, import.meta.url));
@@ -65,10 +65,7 @@ describe('the digit classifier behind the loader', () => {
     expect(await plain.ended).toEqual({ code: 1000, reason: '' });
 
     const binary = await WsClient.connect(url, ['aiges.binary']);
-    const document = JSON.stringify({ payload: { img: { image: bytes.length } } });
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(document.length);
-    binary.socket.send(Buffer.concat([length, Buffer.from(document), bytes]));
+    binary.socket.send(packed({ payload: { img: { image: bytes.length } } }, bytes));
     await binary.ended;
     expect(binary.messages.map(({ data }) => data.toString().endsWith(`}}}${expected}`))).toEqual([true]);
   });

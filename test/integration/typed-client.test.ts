@@ -88,7 +88,7 @@ describe('a client that a generator has made from the OpenAPI document of the di
     folder = mkdtempSync(join(tmpdir(), 'aiges-client-'));
     symlinkSync(inRepository('node_modules'), join(folder, 'node_modules'));
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-    const types = await openapiTS(JSON.stringify(host.describe()));
+    const types = await openapiTS(await (await fetch(`${url}/openapi.json`)).text());
     writeFileSync(join(folder, 'api.ts'), astToString(types));
     writeFileSync(join(folder, 'client.ts'), client);
     writeFileSync(join(folder, 'mistakes.ts'), [...preamble, ...mistakes].join('\n'));

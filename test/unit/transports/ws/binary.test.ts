@@ -3,7 +3,7 @@ import { DataStatus, DataType } from '../../../../src/core/frame.js';
 import { BinaryFrame } from '../../../../src/transports/ws/binary.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { FakeRuntime, FakeStream, textFrame } from '../../../fixtures/fake-runtime.js';
-import { type WsClient, type WsFrame } from '../../../fixtures/ws-client.js';
+import { packed, unpacked, type WsClient } from '../../../fixtures/ws-client.js';
 import { startWs, stopWs, type WsSetup, type WsSetupChanges } from '../../../fixtures/ws-server.js';
 
 let open: WsSetup | null = null;
@@ -17,21 +17,6 @@ afterEach(async () => {
   await stopWs(open);
   open = null;
 });
-
-/** A binary frame, byte by byte. */
-function packed(document: unknown, ...data: readonly Uint8Array[]): Buffer {
-  const text = Buffer.from(JSON.stringify(document));
-  const head = Buffer.alloc(4);
-  head.writeUInt32BE(text.length);
-  return Buffer.concat([head, text, ...data]);
-}
-
-/** The document of a binary frame of the server, and the bytes behind it. */
-function unpacked(message: { readonly data: Buffer } | undefined): { document: WsFrame; rest: Buffer } {
-  const data = message?.data ?? Buffer.alloc(4);
-  const end = 4 + data.readUInt32BE();
-  return { document: JSON.parse(data.subarray(4, end).toString()) as WsFrame, rest: data.subarray(end) };
-}
 
 describe('a binary frame', () => {
   it.each([
