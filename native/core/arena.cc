@@ -10,7 +10,7 @@ namespace {
 
 // Holds the nodes, parameters and a short text of a typical request.
 constexpr std::size_t kFirstChunk = 4096;
-constexpr std::size_t kLargestChunk = 256 * 1024;
+constexpr std::size_t kLargestChunk = 252 * 1024;  // less than what blocks are kept by
 
 }  // namespace
 

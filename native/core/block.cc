@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
@@ -70,6 +71,7 @@ class KeptBlocks {
     std::byte* block = blocks.back();
     blocks.pop_back();
     bytes_ -= rounded;
+    used_ = Clock::now();
     return block;
   }
 
@@ -84,22 +86,35 @@ class KeptBlocks {
       return false;
     }
     bytes_ += rounded;
+    used_ = Clock::now();
     return true;
   }
 
-  void Clear() {
-    std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < blocks_.size(); ++i) {
-      for (std::byte* block : blocks_[i]) munmap(block, i * kKeptBlock);
-      blocks_[i].clear();
+  bool Clear(std::chrono::milliseconds unused) {
+    Blocks blocks;
+    {
+      std::lock_guard lock(mutex_);
+      if (bytes_ > 0 && Clock::now() - used_ < unused) return false;
+      blocks.swap(blocks_);
+      bytes_ = 0;
     }
-    bytes_ = 0;
+    // Out of the lock: unmapping takes a while, and everybody with a message needs the lock.
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      for (std::byte* block : blocks[i]) munmap(block, i * kKeptBlock);
+    }
+    return true;
   }
 
+  bool any() const { return bytes_ > 0; }
+
  private:
+  using Clock = std::chrono::steady_clock;
+  using Blocks = std::array<std::vector<std::byte*>, kLargestKept / kKeptBlock + 1>;
+
   std::mutex mutex_;
-  std::array<std::vector<std::byte*>, kLargestKept / kKeptBlock + 1> blocks_;
-  std::size_t bytes_ = 0;
+  Blocks blocks_;
+  std::atomic<std::size_t> bytes_ = 0;
+  Clock::time_point used_;
 };
 
 KeptBlocks& kept() {
@@ -161,9 +176,10 @@ void TrimThread() {
   mallopt(M_TRIM_THRESHOLD, kArenaLimit);
 }
 
-void TrimMemory() {
-  kept().Clear();
-  malloc_trim(0);
-}
+void TrimMemory() { malloc_trim(0); }
+
+bool TrimKept(std::chrono::milliseconds unused) { return kept().Clear(unused); }
+
+bool HasKept() { return kept().any(); }
 
 }  // namespace aiges

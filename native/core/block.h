@@ -8,6 +8,7 @@
 // as copying them.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -42,8 +43,13 @@ void ExpectFilled(std::byte* block, std::size_t size, std::size_t written);
 // call, and no more than that. Once is enough.
 void KeepLittleInArenas();
 
-// Gives back what malloc keeps for the calling thread; what is kept for all of them.
+// Gives back what malloc keeps for the calling thread; for all of them.
 void TrimThread();
 void TrimMemory();
+
+// Gives back the blocks that are kept for the next message when none was taken or freed for so long. False when there
+// are some left: ask again later.
+bool TrimKept(std::chrono::milliseconds unused);
+bool HasKept();
 
 }  // namespace aiges

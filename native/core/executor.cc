@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -23,6 +24,13 @@ namespace {
 constexpr std::chrono::milliseconds kTrimThread{250};
 // When there was nothing to do for any of them, that of the process goes, too.
 constexpr std::chrono::milliseconds kTrimAll{2'000};
+
+// When the last task of any executor ended: trimming takes the lock of every arena, also of those of busy engines.
+std::atomic<std::chrono::steady_clock::rep> any_used_at = 0;
+
+std::chrono::steady_clock::time_point AnyUsedAt() {
+  return std::chrono::steady_clock::time_point(std::chrono::steady_clock::duration(any_used_at.load()));
+}
 
 }  // namespace
 
@@ -61,8 +69,7 @@ struct Executor::State : std::enable_shared_from_this<Executor::State> {
   // A thread is on its way to the queue. It sends for the next one if it finds more than it can take, so a burst of
   // short calls wakes one or two threads and not one for each call.
   bool arriving = false;
-  bool used = false;          // since memory was trimmed
-  Clock::time_point used_at;  // when the last task ended
+  bool used = false;  // since memory was trimmed
   bool ending = false;
 };
 
@@ -127,7 +134,7 @@ void Executor::State::Work(const WorkerPtr& self) noexcept {
       task = {};  // what it carries may be the last reference to an engine: let go without the lock
     }
     lock = std::unique_lock(mutex);
-    used_at = Clock::now();
+    any_used_at = Clock::now().time_since_epoch().count();
   }
   --threads;
   --counters().threads;
@@ -157,9 +164,12 @@ bool Executor::State::Rest(std::unique_lock<std::mutex>& lock, const WorkerPtr& 
     if (!queue.empty()) break;  // whoever was to wake somebody up could not
     if (std::exchange(self->used, false)) {
       Trim(lock, self, TrimThread);
-    } else if (used && idle.size() == threads && Clock::now() - used_at >= kTrimAll) {
+    } else if (used && idle.size() == threads && Clock::now() - AnyUsedAt() >= kTrimAll) {
       used = false;
-      Trim(lock, self, TrimMemory);
+      Trim(lock, self, [] {
+        TrimMemory();
+        TrimKept(kTrimAll);
+      });
     } else if (until == retirement) {
       retire = threads > 1;
       retirement += options.idle;

@@ -38,7 +38,8 @@ IoThread::IoThread(const Nghttp2& api, Options options, EventSink& sink)
       events_(ledger_, sink),
       read_buffer_(kReadBuffer),
       memory_stall_(timers_, [this] { OnMemoryStall(); }),
-      lease_timer_(timers_, [this] { OnLeaseTime(); }) {
+      lease_timer_(timers_, [this] { OnLeaseTime(); }),
+      kept_timer_(timers_, [this] { OnKeptTime(); }) {
   Watch(ledger_->wake_fd(), EPOLLIN, nullptr);
   thread_ = std::thread([this] { Run(); });
 }
@@ -152,6 +153,7 @@ void IoThread::Round() {
   }
   if (woken) RunCommands();
   timers_.Run(now_);
+  if (!watching_kept_ && HasKept()) OnKeptTime();
   FlushAll();
   if (draining_ && !drained_ && connections_.empty()) {
     drained_ = true;
@@ -162,6 +164,13 @@ void IoThread::Round() {
   graveyard_.clear();
   events_.Publish(true);
   CheckMemory();
+}
+
+// Engines' threads see to it as well, but not every server has an engine.
+void IoThread::OnKeptTime() {
+  constexpr std::chrono::milliseconds kUnused{2'000};
+  watching_kept_ = !TrimKept(kUnused);
+  if (watching_kept_) kept_timer_.Set(now_ + kUnused);
 }
 
 void IoThread::RunCommands() {

@@ -77,6 +77,7 @@ class IoThread final : public IoServices {
   void ChooseFavoured();
   void OnMemoryStall();
   void OnLeaseTime();
+  void OnKeptTime();
   void BeginDrain();
   void CloseAll();
   void ReleaseAfterStop(Commands commands);
@@ -96,6 +97,8 @@ class IoThread final : public IoServices {
   Timers timers_;
   Timer memory_stall_;
   Timer lease_timer_;
+  Timer kept_timer_;
+  bool watching_kept_ = false;
   Clock::time_point now_ = Clock::now();
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;

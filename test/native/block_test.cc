@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <vector>
+
+namespace aiges {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Sanitizers watch over what operator new gives, and there nothing is kept.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kKeeps = false;
+#else
+constexpr bool kKeeps = true;
+#endif
+
+constexpr std::size_t kLarge = std::size_t{10} << 20;
+
+TEST(Block, RefusesWhatNoMachineHas) {
+  EXPECT_THROW(AllocateBlock(std::numeric_limits<std::size_t>::max()), std::bad_alloc);
+  EXPECT_THROW(AllocateBlock(std::numeric_limits<std::size_t>::max() - (std::size_t{4} << 20)), std::bad_alloc);
+}
+
+TEST(Block, IsAlignedAndWritableAtEverySize) {
+  for (const std::size_t size : {std::size_t{1}, kKeptBlock - 1, kKeptBlock, kKeptBlock + 1, kLarge, kLargestKept,
+                                 kLargestKept + 1, 2 * kLargestKept}) {
+    const Block block = AllocateBlock(size);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block.get()) % kBlockAlignment, 0u) << size;
+    ExpectFilled(block.get(), size, 0);
+    std::memset(block.get(), 1, size);
+  }
+  TrimKept(0ms);
+}
+
+TEST(Block, OfAnAnswerTakesThePlaceOfItsRequest) {
+  TrimKept(0ms);
+  const std::byte* request = nullptr;
+  {
+    const Block block = AllocateBlock(kLarge + 300);  // what goes around the payload
+    request = block.get();
+  }
+  EXPECT_EQ(HasKept(), kKeeps);
+  const Block answer = AllocateBlock(kLarge);
+  if (kKeeps) {
+    EXPECT_EQ(answer.get(), request);
+  }
+  EXPECT_FALSE(HasKept());
+}
+
+TEST(Block, IsKeptUntilNobodyHasNeededOneForAWhile) {
+  TrimKept(0ms);
+  AllocateBlock(kLarge).reset();
+  EXPECT_EQ(TrimKept(1h), !kKeeps);
+  EXPECT_EQ(HasKept(), kKeeps);
+  EXPECT_TRUE(TrimKept(0ms));
+  EXPECT_FALSE(HasKept());
+}
+
+TEST(Block, IsNotKeptBeyondTheLimit) {
+  TrimKept(0ms);
+  std::size_t kept = 0;
+  {
+    std::vector<Block> blocks;
+    for (std::size_t bytes = 0; bytes < 2 * kKeptBytes; bytes += kLarge) blocks.push_back(AllocateBlock(kLarge));
+  }
+  std::vector<Block> again;
+  while (HasKept()) {
+    again.push_back(AllocateBlock(kLarge));
+    ++kept;
+  }
+  EXPECT_LE(kept * kLarge, kKeptBytes);
+  EXPECT_EQ(kept > 0, kKeeps);
+  again.clear();
+  TrimKept(0ms);
+}
+
+}  // namespace
+}  // namespace aiges
