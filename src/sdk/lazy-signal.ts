@@ -8,9 +8,14 @@ interface Lazy {
 
 /** One for all: a getter of its own would give every object a shape of its own. */
 const property: PropertyDescriptor & ThisType<Lazy> = {
+  configurable: true,
   enumerable: true,
   get() {
     return toAbortSignal(this[source]);
+  },
+  // For who replaces it, as any other property can be.
+  set(value: unknown) {
+    Object.defineProperty(this, 'signal', { configurable: true, enumerable: true, writable: true, value });
   },
 };
 

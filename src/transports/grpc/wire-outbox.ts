@@ -24,6 +24,7 @@ export class Outbox {
   #used = 0;
   #chunks: Uint8Array[] = [];
   #scheduled = false;
+  #closed = false;
   #nextToken = 1;
   readonly #lent = new CallTable<Lent>();
 
@@ -80,9 +81,15 @@ export class Outbox {
     const lent = this.#lent.get(token);
     if (lent === undefined) return;
     this.#lent.delete(token);
-    lent.reply.release?.();
-    lent.message?.release();
-    lent.written?.();
+    giveBack(lent);
+  }
+
+  /** The wire's thread has ended: it reads nothing any more, and nobody will say so of what comes now. */
+  close(): void {
+    this.#closed = true;
+    const lent = [...this.#lent.values()];
+    this.#lent.clear();
+    for (const each of lent) giveBack(each);
   }
 
   /** @returns the first chunk that is not copied; all of them are when that is their count */
@@ -114,7 +121,8 @@ export class Outbox {
     this.#commands[at + CommandField.subject] = token;
     this.#commands[at + CommandField.chunks] = chunks.length - first;
     if (first < chunks.length) this.#chunks.push(...chunks.slice(first));
-    this.#lent.set(token, lent);
+    if (this.#closed) giveBack(lent);
+    else this.#lent.set(token, lent);
   }
 
   #writeFields(fields: Buffer): void {
@@ -163,4 +171,10 @@ export class Outbox {
     this.#used = 0;
     if (chunks !== null) this.#chunks = [];
   }
+}
+
+function giveBack({ reply, message, written }: Lent): void {
+  reply.release?.();
+  message?.release();
+  written?.();
 }

@@ -103,6 +103,7 @@ class Wire implements GrpcServer, Surroundings {
     this.outbox.flush();
     this.#stopped ??= this.#server === null ? Promise.resolve() : this.#addon.wireStop(this.#server);
     await this.#stopped;
+    this.outbox.close();
   }
 
   stats(): WireStats | null {

@@ -113,4 +113,18 @@ describe('the outbox', () => {
     outbox.released(1);
     expect(written).toBe(1);
   });
+
+  it('gives back what was lent when the wire has ended, and whatever comes after that', () => {
+    const { outbox } = open();
+    const released: string[] = [];
+    const reply = (name: string) => ({ chunks: [Buffer.alloc(32 * 1024)], release: () => void released.push(name) });
+    outbox.reply(1, reply('before'), nothing(), noFields);
+    outbox.message(2, reply('message'), null, () => void released.push('written'));
+    expect(released).toEqual([]);
+    outbox.close();
+    expect(released).toEqual(['before', 'message', 'written']);
+    outbox.reply(3, reply('after'), nothing(), noFields);
+    outbox.released(1);
+    expect(released).toEqual(['before', 'message', 'written', 'after']);
+  });
 });
