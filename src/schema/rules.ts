@@ -104,6 +104,8 @@ const perMember = [
   'patternProperties',
   'propertyNames',
   'contains',
+  'unevaluatedProperties',
+  'unevaluatedItems',
 ] as const;
 
 /** Whether the number of errors does not grow with the value: else all of them would be too many. */
@@ -111,7 +113,8 @@ function isBounded(schema: unknown): boolean {
   if (typeof schema !== 'object' || schema === null) return true;
   const grows = perMember.some((key) => {
     const rule = (schema as JsonSchema)[key];
-    return typeof rule === 'object' && rule !== null && Object.keys(rule).length > 0;
+    // `false` forbids each member by itself.
+    return rule === false || (typeof rule === 'object' && rule !== null && Object.keys(rule).length > 0);
   });
   return !grows && Object.values(schema).every(isBounded);
 }
