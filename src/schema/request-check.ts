@@ -90,8 +90,10 @@ class Rules {
     // What is no object at all is for the codec to refuse.
     if (!isObject(document)) return null;
     if (this.#whole === null) {
-      settle(document, this.#shape, [], (keys) => {
-        if (unknown.length < mostUnknown) unknown.push(formatPath(keys));
+      settle(document, this.#shape, {
+        onUnknown: (keys) => {
+          if (unknown.length < mostUnknown) unknown.push(formatPath(keys));
+        },
       });
       return null;
     }
@@ -99,12 +101,19 @@ class Rules {
     const { parameterKey } = this.schema;
     const rename = (keys: readonly string[]): readonly string[] =>
       keys[0] === 'parameter' && keys[1] === parameterKey ? ['parameter', given, ...keys.slice(2)] : keys;
-    settle(document, this.#shape, [], (keys) => {
-      if (unknown.length < mostUnknown) unknown.push(formatPath(rename(keys)));
+    const asWritten: (() => void)[] = [];
+    settle(document, this.#shape, {
+      onUnknown: (keys) => {
+        if (unknown.length < mostUnknown) unknown.push(formatPath(rename(keys)));
+      },
+      onRead: (restore) => asWritten.push(restore),
     });
     const validate = begins ? (this.#beginning ??= compileRules(beginningOf(this.schema.request))) : this.#whole;
     const holds = validate.call(apart === undefined ? noSizes : sizesOf(document['payload'], apart), document);
-    return holds ? null : describeFaults(validate.errors ?? [], rename);
+    if (!holds) return describeFaults(validate.errors ?? [], rename);
+    // Only the rules want another type. The plugin gets text, as it would over gRPC.
+    for (const restore of asWritten) restore();
+    return null;
   }
 
   /**
@@ -123,7 +132,8 @@ class Rules {
     if (names.some((name) => known?.has(name))) return key;
     const [only] = names;
     if (only === undefined || names.length > 1) {
-      parameter[key] = {};
+      // The later object wins: what is filled in must not replace what was said.
+      document['parameter'] = { [key]: {}, ...parameter };
       return key;
     }
     document['parameter'] = { [key]: parameter[only] };

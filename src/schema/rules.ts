@@ -22,6 +22,8 @@ export function compileRules(schema: JsonSchema): ValidateFunction {
   const ajv = new Ajv2020({
     // Schemas come from people, too: what is no rule is no fault here.
     strict: false,
+    // 1e999 is Infinity to a reader of JSON, and no number to anyone else.
+    strictNumbers: true,
     logger: false,
     validateFormats: false,
     // `faultOfSchema` is for schemas that people wrote.
