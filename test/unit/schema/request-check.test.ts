@@ -236,6 +236,38 @@ describe('a request that keeps the rules', () => {
   });
 });
 
+describe('a packet of a stream', () => {
+  const other = { payload: { image: { other: base64 } } };
+
+  it.each<[string, CheckOptions]>([
+    ['the first', { begins: true }],
+    ['a further one', { continues: true }],
+  ])('must hold the kind of data that the input takes: %s', (_name, options) => {
+    const { faultOf } = setup(ofMusic);
+    expect(faultOf({ ...request(), ...other }, options)).toBe('payload.image must hold image data, but holds other');
+  });
+
+  it.each<[string, unknown]>([
+    ['data', { payload: { image: { image: base64 } } }],
+    ['no data', { payload: { image: { status: 2 } } }],
+    ['no input', {}],
+    ['null for inputs', { payload: null }],
+    ['an input that nobody knows', { payload: { sound: { audio: base64 } } }],
+    ['what the codec refuses', { payload: { image: 5 } }],
+    ['no object', 5],
+  ])('that goes on is left as it is: %s', (_name, document) => {
+    const { faultOf, reported } = setup(ofMusic);
+    const before = structuredClone(document);
+    expect(faultOf(document, { continues: true })).toBeNull();
+    expect(document).toEqual(before);
+    expect(reported).toEqual([]);
+  });
+
+  it('may hold anything where nobody has said what the service takes', () => {
+    expect(setup(describeService(null, 's')).faultOf(other, { continues: true })).toBeNull();
+  });
+});
+
 describe('data that is not in the document', () => {
   const { schema } = readSchemaFile(
     JSON.stringify({
