@@ -172,19 +172,21 @@ describe('createHost', () => {
     expect(await drained).toEqual({ stuck: 0, ended: true });
   });
 
-  it('describes over HTTP the services that say what they take', async () => {
+  it('describes every service over HTTP, and what it takes where it says so', async () => {
     const runtime = new FakeRuntime(echo);
-    const loader = await start(runtime);
-    const paths = async ({ httpUrl }: RunningHost): Promise<string[]> => {
-      const document = (await (await fetch(`${httpUrl}/openapi.json`)).json()) as { paths: object };
-      return Object.keys(document.paths);
+    const described = async (): Promise<unknown> => {
+      const loader = await start(runtime);
+      const { paths } = (await (await fetch(`${loader.httpUrl}/openapi.json`)).json()) as {
+        paths: Record<string, { 'x-aiges'?: unknown }>;
+      };
+      await loader.stop();
+      return Object.entries(paths).map(([path, item]) => [path, item['x-aiges']]);
     };
-    expect(await paths(loader)).toEqual([]);
-    await loader.stop();
+    const path = '/v1/private/svc';
+    expect(await described()).toEqual([[path, expect.objectContaining({ described: false, inputs: [] })]]);
     runtime.descriptor = descriptor({ inputs: [body('text')] });
-    const described = await start(runtime);
-    expect(await paths(described)).toEqual(['/v1/private/svc']);
-    await described.stop();
+    const inputs = [expect.objectContaining({ name: 'text', type: 'text' })];
+    expect(await described()).toEqual([[path, expect.objectContaining({ described: true, inputs })]]);
   });
 
   it('logs every request where the level says so', async () => {
