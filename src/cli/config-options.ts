@@ -107,16 +107,23 @@ export function readWrapperConfig(module: string | undefined, options: ConfigOpt
   const { loaded, service } = readPluginConfig(module, options);
   const { plugin, table } = service;
   if (plugin.kind !== 'node') {
-    const others = listChoices(
-      loaded.config.services.filter((each) => each !== service && each.plugin.kind === 'node'),
-    );
-    const way = others === '' ? '' : `, or choose another service with ${others}`;
+    const way = orAnother(loaded, service, (each) => each.plugin.kind === 'node');
     throw new UsageError(
       `${plugin.path} is no wrapper; name the module that exports one (wrapper.ts), or set [${table}].path${way}`,
     );
   }
   requireWrapper(plugin);
   return { loaded, service, plugin };
+}
+
+/** Words about the other services that a command could be about; none where there is none. */
+export function orAnother(
+  { config }: WrapperConfig['loaded'],
+  service: ServiceConfig,
+  fits: (other: ServiceConfig) => boolean,
+): string {
+  const others = listChoices(config.services.filter((each) => each !== service && fits(each)));
+  return others === '' ? '' : `, or choose another service with ${others}`;
 }
 
 /** @throws UsageError when the module is not there */

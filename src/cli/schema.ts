@@ -5,7 +5,14 @@ import { describeWrapper } from '../runtimes/load.js';
 import { legacySchema } from '../schema/legacy.js';
 import { openApiDocument } from '../schema/openapi.js';
 import { describeService, type ServiceSchema } from '../schema/service-schema.js';
-import { addServiceOptions, type ConfigOptions, readPluginConfig, requireWrapper } from './config-options.js';
+import {
+  addServiceOptions,
+  type ConfigOptions,
+  orAnother,
+  readPluginConfig,
+  requireWrapper,
+  type WrapperConfig,
+} from './config-options.js';
 import { readElfLibrary } from './inspect/elf.js';
 import { readEntryPoints } from './inspect/entry-points.js';
 import { writeLine } from './plugin-output.js';
@@ -35,7 +42,7 @@ export function addSchema(program: Command): void {
 async function schema(module: string | undefined, options: SchemaOptions): Promise<void> {
   const { loaded, service } = readPluginConfig(module, options);
   for (const warning of loaded.warnings) process.stderr.write(`aiges-ts: warning: ${warning}\n`);
-  const { schema, once, stream } = await describePlugin(service);
+  const { schema, once, stream } = await describePlugin(loaded, service);
   const { name, version, route, aliases } = service;
   const document =
     options.legacy === true && schema.descriptor !== null
@@ -60,16 +67,18 @@ interface DescribedPlugin {
 }
 
 /** A wrapper says it all; of an engine its schema file and the names that it exports do. */
-async function describePlugin({ name, plugin, schema }: ServiceConfig): Promise<DescribedPlugin> {
+async function describePlugin(loaded: WrapperConfig['loaded'], service: ServiceConfig): Promise<DescribedPlugin> {
+  const { name, table, plugin, schema } = service;
   if (plugin.kind === 'node') {
     requireWrapper(plugin);
     const { descriptor, once, stream } = await describeWrapper({ path: plugin.path, onLog: writeLine });
     return { schema: describeService(descriptor, name), once, stream };
   }
   if (schema === null) {
+    const way = orAnother(loaded, service, (each) => each.plugin.kind === 'node' || each.schema !== null);
     throw new UsageError(
       `${plugin.path} is no wrapper, and has no schema file; name the module that exports a wrapper (wrapper.ts), ` +
-        'set [plugin].path, or write a schema file (docs/schema.md)',
+        `set [${table}].path, or write a schema file (docs/schema.md)${way}`,
     );
   }
   return { schema, ...readKinds(plugin.path) };

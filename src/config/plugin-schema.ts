@@ -6,6 +6,8 @@ import { noSchema, schema } from './schema.js';
 
 export interface PluginSchema extends SchemaFile {
   readonly path: string;
+  /** Whether the configuration names the file. One that merely lies there changes nothing that clients rely on. */
+  readonly named: boolean;
 }
 
 /** Beside a library, when no key names another. */
@@ -38,7 +40,7 @@ export function choosePluginSchema(
   try {
     const file = readSchemaFile(text, service);
     for (const warning of file.warnings) report.warn(path, warning);
-    return { ...file, path };
+    return { ...file, path, named: named !== null };
   } catch (error) {
     if (!(error instanceof SchemaFileError)) throw error;
     const hint = named === null ? `; mend it, or set schema = "${noSchema}" next to path to do without it` : '';

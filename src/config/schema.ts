@@ -169,7 +169,7 @@ export const schema = {
     schema: live(
       text({ name: 'path', expected: 'the path of a schema file, or "off"', accepts: (s) => s.trim() !== '' }),
       null,
-      'What a C engine takes and gives, as JSON (docs/schema.md): requests are checked against it. A relative path starts at the working directory; "off" reads none. A wrapper declares that itself.',
+      'What a C engine takes and gives, as JSON (docs/schema.md): requests are checked against it. Only a file that is named here also says when streams end and, in the original\'s form, which paths there are. A relative path starts at the working directory; "off" reads none. A wrapper declares that itself.',
       { defaultText: 'schema.json beside the library, if there is one', sample: '"./schema.json"' },
     ),
     input: live(

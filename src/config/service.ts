@@ -22,7 +22,8 @@ export function buildService(plan: ServicePlan): ServiceConfig {
   const version = settings.get(keys.version);
   const plugin = buildPlugin(plan);
   const file = choosePluginSchema(plan, plugin, name);
-  const [route, ...aliases] = buildRoutes(plan, name, version, file);
+  const named = file?.named === true ? file : null;
+  const [route, ...aliases] = buildRoutes(plan, name, version, named);
   return {
     name,
     table: plan.table,
@@ -37,7 +38,7 @@ export function buildService(plan: ServicePlan): ServiceConfig {
     headerPass: choosePassedHeaders(plan),
     streams: buildStreams(plan),
     storeInput: settings.get(schema.aiges.keys.storageData),
-    inputs: chooseInputs(plan) ?? mandatoryInputs(file?.schema.descriptor ?? null),
+    inputs: chooseInputs(plan) ?? mandatoryInputs(named?.schema.descriptor ?? null),
   };
 }
 
@@ -121,7 +122,7 @@ function isOurs(route: string): boolean {
   return route === '/' || loaderRoutes.some((ours) => route === ours || route.startsWith(`${ours}/`));
 }
 
-/** Those of a schema file count where no key says another. */
+/** @param file the schema file that the configuration names; its routes count where no key says another */
 function buildRoutes(
   { settings, report }: Plan,
   name: string,

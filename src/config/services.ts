@@ -1,4 +1,4 @@
-import { normalize } from 'node:path';
+import { resolve } from 'node:path';
 import type { ServiceConfig } from './config.js';
 import { type Document, flatten, isTable, quoteName, readTable } from './document.js';
 import { describeType } from './kind.js';
@@ -106,7 +106,7 @@ function refuseTwins(a: Built, b: Built): void {
     }
   }
   if (a.config.plugin.kind !== 'native' || b.config.plugin.kind !== 'native') return;
-  if (normalize(a.config.plugin.path) !== normalize(b.config.plugin.path)) return;
+  if (resolve(a.config.plugin.path) !== resolve(b.config.plugin.path)) return;
   const different = differentKeys(a.config.pluginConfig, b.config.pluginConfig);
   if (different.length > 0) {
     report.fault(

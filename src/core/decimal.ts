@@ -11,3 +11,10 @@ export function formatDecimal(value: number): string {
   if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`;
   return sign + digits.padEnd(point, '0');
 }
+
+/** Text as the number that people see in it: decimal, perhaps with an exponent. null for all else, and what is too large. */
+export function parseDecimal(text: string): number | null {
+  if (!/^\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*$/i.test(text)) return null;
+  const number = Number(text);
+  return Number.isFinite(number) ? number : null;
+}

@@ -5,14 +5,18 @@ import { isObject } from './shape.js';
 
 /** More than these would bury the one that matters. */
 const most = 3;
+/** Errors that are looked at. A schema may find as many as the value is long. */
+const mostLookedAt = 100;
 
 /**
  * One line about what is wrong with a value: the path, the rule, and what was found, for the first few faults.
  * @param rename turns keys into those of the request, where rules were checked on another one
  */
 export function describeFaults(errors: readonly ErrorObject[], rename = (keys: readonly string[]) => keys): string {
-  const faults = [...new Set(withoutFollowers(errors).map((error) => describeFault(error, rename)))];
-  const more = faults.length > most ? [`and ${faults.length - most} more`] : [];
+  const lookedAt = errors.slice(0, mostLookedAt);
+  const faults = [...new Set(withoutFollowers(lookedAt).map((error) => describeFault(error, rename)))];
+  const left = errors.length > mostLookedAt ? 'and more' : `and ${faults.length - most} more`;
+  const more = faults.length > most || errors.length > mostLookedAt ? [left] : [];
   return [...faults.slice(0, most), ...more].join('; ');
 }
 

@@ -1,4 +1,5 @@
 import { AigesError } from '../core/errors.js';
+import { DataType } from '../core/frame.js';
 import { formatPath } from '../core/json.js';
 import { describeFaults } from './faults.js';
 import { type JsonSchema, without } from './json-schema.js';
@@ -17,6 +18,7 @@ export interface RequestCheckOptions {
 /** What is special about a request; see `Endpoint` of the transports. */
 export interface CheckOptions {
   readonly begins?: boolean;
+  readonly continues?: boolean;
   readonly apart?: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -75,6 +77,7 @@ class Rules {
   /** null where nothing is known that a request could break. */
   readonly #whole: ValidateFunction | null;
   #beginning: ValidateFunction | null = null;
+  #packet: ValidateFunction | null = null;
 
   constructor(schema: ServiceSchema) {
     this.schema = schema;
@@ -86,12 +89,19 @@ class Rules {
    * @param unknown gets the paths of fields that the service does not know
    * @returns what is wrong with the document; null when nothing is
    */
-  apply(document: unknown, { begins = false, apart }: CheckOptions, unknown: string[]): string | null {
+  apply(
+    document: unknown,
+    { begins = false, continues = false, apart }: CheckOptions,
+    unknown: string[],
+  ): string | null {
     // What is no object at all is for the codec to refuse.
     if (!isObject(document)) return null;
+    if (continues) return this.#applyToPacket(document);
     if (this.#whole === null) {
-      settle(document, this.#shape, [], (keys) => {
-        if (unknown.length < mostUnknown) unknown.push(formatPath(keys));
+      settle(document, this.#shape, {
+        onUnknown: (keys) => {
+          if (unknown.length < mostUnknown) unknown.push(formatPath(keys));
+        },
       });
       return null;
     }
@@ -99,12 +109,25 @@ class Rules {
     const { parameterKey } = this.schema;
     const rename = (keys: readonly string[]): readonly string[] =>
       keys[0] === 'parameter' && keys[1] === parameterKey ? ['parameter', given, ...keys.slice(2)] : keys;
-    settle(document, this.#shape, [], (keys) => {
-      if (unknown.length < mostUnknown) unknown.push(formatPath(rename(keys)));
+    const asWritten: (() => void)[] = [];
+    settle(document, this.#shape, {
+      onUnknown: (keys) => {
+        if (unknown.length < mostUnknown) unknown.push(formatPath(rename(keys)));
+      },
+      onRead: (restore) => asWritten.push(restore),
     });
     const validate = begins ? (this.#beginning ??= compileRules(beginningOf(this.schema.request))) : this.#whole;
     const holds = validate.call(apart === undefined ? noSizes : sizesOf(document['payload'], apart), document);
-    return holds ? null : describeFaults(validate.errors ?? [], rename);
+    if (!holds) return describeFaults(validate.errors ?? [], rename);
+    // Only the rules want another type. The plugin gets text, as it would over gRPC.
+    for (const restore of asWritten) restore();
+    return null;
+  }
+
+  #applyToPacket(document: Readonly<Record<string, unknown>>): string | null {
+    if (this.#whole === null) return null;
+    const validate = (this.#packet ??= compileRules(packetOf(this.schema.request)));
+    return validate(document) ? null : describeFaults(validate.errors ?? []);
   }
 
   /**
@@ -123,7 +146,8 @@ class Rules {
     if (names.some((name) => known?.has(name))) return key;
     const [only] = names;
     if (only === undefined || names.length > 1) {
-      parameter[key] = {};
+      // The later object wins: what is filled in must not replace what was said.
+      document['parameter'] = { [key]: {}, ...parameter };
       return key;
     }
     document['parameter'] = { [key]: parameter[only] };
@@ -138,18 +162,39 @@ function sizesOf(payload: unknown, apart: ReadonlyMap<string, Uint8Array>): Data
   return new Map(inputs.map(([name, input]) => [input, apart.get(name)?.byteLength ?? null]));
 }
 
-/** The same without inputs that have to be there, and without data in them. */
+/** The same without inputs that have to be there, and without data that has to be in them. */
 function beginningOf(request: JsonSchema): JsonSchema {
   const { properties = {}, required = [] } = request as { properties?: Schemas; required?: readonly string[] };
-  const { properties: inputs = {}, ...payload } = without(properties['payload'] ?? {}, 'required') as {
-    properties?: Schemas;
-  };
-  const withoutData = Object.entries(inputs).map(([name, input]) => [name, without(input, 'required')] as const);
+  const payload = without(properties['payload'] ?? {}, 'required');
+  const inputs = mapInputs(request, (input) => {
+    const { allOf = [] } = input as { allOf?: readonly JsonSchema[] };
+    return { ...without(input, 'required'), allOf: [...allOf, kindRule(input)] };
+  });
   return {
     ...request,
     required: required.filter((name) => name !== 'payload'),
-    properties: { ...properties, payload: { ...payload, properties: Object.fromEntries(withoutData) } },
+    properties: { ...properties, payload: { ...payload, properties: inputs } },
   };
+}
+
+/** Only what holds for every packet of a stream. */
+function packetOf(request: JsonSchema): JsonSchema {
+  return { properties: { payload: { properties: mapInputs(request, kindRule) } } };
+}
+
+const kinds = Object.keys(DataType);
+
+/** That data in an input, if there is any, is of the kind that a whole request must have there. */
+function kindRule({ required }: JsonSchema): JsonSchema {
+  const needed = kinds.filter((kind) => Array.isArray(required) && required.includes(kind));
+  if (needed.length === 0) return {};
+  return { if: { anyOf: kinds.map((kind) => ({ required: [kind] })) }, then: { required: needed } };
+}
+
+function mapInputs(request: JsonSchema, map: (input: JsonSchema) => JsonSchema): Schemas {
+  const { properties } = request as { properties?: Readonly<Record<string, { properties?: Schemas }>> };
+  const inputs = Object.entries(properties?.['payload']?.properties ?? {});
+  return Object.fromEntries(inputs.map(([name, input]) => [name, map(input)]));
 }
 
 type Schemas = Readonly<Record<string, JsonSchema>>;

@@ -22,6 +22,8 @@ export function compileRules(schema: JsonSchema): ValidateFunction {
   const ajv = new Ajv2020({
     // Schemas come from people, too: what is no rule is no fault here.
     strict: false,
+    // 1e999 is Infinity to a reader of JSON, and no number to anyone else.
+    strictNumbers: true,
     logger: false,
     validateFormats: false,
     // `faultOfSchema` is for schemas that people wrote.
@@ -104,6 +106,8 @@ const perMember = [
   'patternProperties',
   'propertyNames',
   'contains',
+  'unevaluatedProperties',
+  'unevaluatedItems',
 ] as const;
 
 /** Whether the number of errors does not grow with the value: else all of them would be too many. */
@@ -111,7 +115,8 @@ function isBounded(schema: unknown): boolean {
   if (typeof schema !== 'object' || schema === null) return true;
   const grows = perMember.some((key) => {
     const rule = (schema as JsonSchema)[key];
-    return typeof rule === 'object' && rule !== null && Object.keys(rule).length > 0;
+    // `false` forbids each member by itself.
+    return rule === false || (typeof rule === 'object' && rule !== null && Object.keys(rule).length > 0);
   });
   return !grows && Object.values(schema).every(isBounded);
 }

@@ -1,3 +1,4 @@
+import { parseDecimal } from '../core/decimal.js';
 import type { JsonSchema } from './json-schema.js';
 
 /** What is to be done to a value before rules are about it. Made once for a schema. */
@@ -53,28 +54,34 @@ function readsOf(parts: readonly JsonSchema[]): Shape['reads'] {
   return (['number', 'integer', 'boolean'] as const).find((type) => types.includes(type)) ?? null;
 }
 
+export interface SettleOptions {
+  /** Told about every member that is not listed. */
+  readonly onUnknown: (path: readonly string[]) => void;
+  /** Told about every text that is read as something else, and how to have the text again. */
+  readonly onRead?: (restore: () => void) => void;
+}
+
 /**
  * Brings a value into the shape: what is missing is filled in, and text is read as the number or the boolean that is
  * asked for, because plugins get text anyhow, and forms and command lines have nothing else.
- * @param onUnknown told about every member that is not listed
  * @returns what stands for the value from now on; objects are changed in place
  */
-export function settle(
-  value: unknown,
-  shape: Shape,
-  path: readonly string[],
-  onUnknown: (path: readonly string[]) => void,
-): unknown {
+export function settle(value: unknown, shape: Shape, options: SettleOptions, path: readonly string[] = []): unknown {
   if (typeof value === 'string') return readText(value, shape.reads);
   if (!isObject(value) || (shape.open && shape.members.size === 0)) return value;
+  const { onUnknown, onRead } = options;
   for (const [key, member] of Object.entries(value)) {
     const known = shape.members.get(key);
     if (known === undefined) {
       if (!shape.open) onUnknown([...path, key]);
       continue;
     }
-    const settled = settle(member, known, [...path, key], onUnknown);
-    if (settled !== member) put(value, key, settled);
+    const settled = settle(member, known, options, [...path, key]);
+    if (settled === member) continue;
+    put(value, key, settled);
+    onRead?.(() => {
+      put(value, key, member);
+    });
   }
   for (const [key, { fallback }] of shape.members) {
     if (fallback !== undefined && !Object.hasOwn(value, key)) put(value, key, structuredClone(fallback));
@@ -89,8 +96,8 @@ function readText(text: string, as: Shape['reads']): string | number | boolean {
     if (/^(true|1)$/i.test(text)) return true;
     return /^(false|0)$/i.test(text) ? false : text;
   }
-  const number = text.trim() === '' ? NaN : Number(text);
-  return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number)) ? number : text;
+  const number = parseDecimal(text);
+  return number !== null && (!Number.isInteger(number) || Number.isSafeInteger(number)) ? number : text;
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,3 +1,4 @@
+import { parseDecimal } from '../core/decimal.js';
 import type { ParamDescriptor } from '../core/descriptor.js';
 import { AigesError } from '../core/errors.js';
 import type { Frame, StringMap } from '../core/frame.js';
@@ -47,10 +48,8 @@ function parse(type: ParamDescriptor['type'], text: string): string | number | b
         ]).get(text.toLowerCase()) ?? null
       );
     case 'number':
-    case 'integer': {
-      const number = text.trim() === '' ? NaN : Number(text);
-      return Number.isFinite(number) ? number : null;
-    }
+    case 'integer':
+      return parseDecimal(text);
   }
 }
 

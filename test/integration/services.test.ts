@@ -206,7 +206,7 @@ describe('commands about one service', () => {
     expect(await aiges(folder, 'schema')).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        /scripted\.so is no wrapper; .*set \[plugin\]\.path, or choose another service with --service script$/m,
+        /scripted\.so is no wrapper, and has no schema file; .*set \[plugin\]\.path, .*, or choose another service with --service script$/m,
       ) as string,
     });
     expect(await aiges(folder, 'inspect', '--service', 'script')).toMatchObject({

@@ -23,6 +23,8 @@ export interface Endpoint {
 export interface CheckOptions {
   /** It begins a stream: inputs, and their data, may come later. */
   readonly begins?: boolean;
+  /** It is a further packet of a stream: only the kinds of data in it are checked, and nothing is filled in. */
+  readonly continues?: boolean;
   /** Data that is not in the document, by input; the document has an empty text in its place. */
   readonly apart?: ReadonlyMap<string, Uint8Array>;
 }

@@ -237,7 +237,8 @@ export class Connection {
         frame === null ? new Map<string, Buffer>() : takeData(document, (length, path) => frame.take(length, path));
       frame?.end();
       const { endpoint } = this.#options;
-      if (!this.#begun) endpoint.check(document, { begins: endpoint.service.capabilities.stream, apart });
+      const { stream } = endpoint.service.capabilities;
+      endpoint.check(document, this.#begun ? { continues: true } : { begins: stream, apart });
       const request = decodeDocument(document, { statusOf: (input) => this.#defaultStatus(input), apart });
       for (const { key } of request.frames) this.#inputs.add(key);
       return request;

@@ -24,6 +24,7 @@ function serviceOf(text: string, files: Readonly<Record<string, string>>): Servi
 }
 
 const engine = '[plugin]\npath = "engines/libwrapper.so"\n';
+const engineWithFile = `${engine}schema = "engines/schema.json"\n`;
 const library = { 'engines/libwrapper.so': '' };
 
 describe('[plugin].schema', () => {
@@ -65,13 +66,13 @@ describe('[plugin].schema', () => {
     ],
     [
       'a route that the loader has itself',
-      engine,
+      engineWithFile,
       { ...library, 'engines/schema.json': legacy('/healthz') },
       ['engines/schema.json: meta.route: /healthz belongs to the loader itself; choose another'],
     ],
     [
       'a route that cannot be served',
-      engine,
+      engineWithFile,
       { ...library, 'engines/schema.json': legacy(['/a', 'b?']) },
       [
         'engines/schema.json: meta.route: expected a path such as "/v1/private/{service}" without blanks, ":", "*", "?" or a "/" at its end but found "b?"; set route next to path',
@@ -85,17 +86,22 @@ describe('[plugin].schema', () => {
     const files = { ...library, 'engines/schema.json': digits };
     const { schema, inputs, route, aliases } = serviceOf(engine, files);
     expect(schema).toMatchObject({ parameterKey: 'svcName', descriptor: { inputs: [{ name: 'img' }] } });
-    expect(inputs).toEqual(['img']);
+    expect(inputs).toBeNull();
     expect([route, ...aliases]).toEqual(['/v1/private/svcName']);
     expect(serviceOf(`${engine}schema = "off"`, files)).toMatchObject({ schema: null, inputs: null });
-    expect(serviceOf(`${engine}service = "digits"\ninputs = ["a"]`, files)).toMatchObject({
+  });
+
+  test('says how streams end where the configuration names the file, unless inputs does', () => {
+    const files = { ...library, 'engines/schema.json': digits };
+    expect(serviceOf(engineWithFile, files).inputs).toEqual(['img']);
+    expect(serviceOf(`${engineWithFile}service = "digits"\ninputs = ["a"]`, files)).toMatchObject({
       schema: { parameterKey: 'digits' },
       inputs: ['a'],
     });
   });
 
   test('says nothing of how a stream ends where an input need not come', () => {
-    expect(serviceOf(engine, { ...library, 'engines/schema.json': optional }).inputs).toBeNull();
+    expect(serviceOf(engineWithFile, { ...library, 'engines/schema.json': optional }).inputs).toBeNull();
   });
 
   test('is another file where the key says so', () => {
@@ -109,10 +115,13 @@ describe('[plugin].schema', () => {
     expect(serviceOf('[plugin]\npath = "./wrapper.ts"', { 'wrapper.ts': '', 'schema.json': '{' }).schema).toBeNull();
   });
 
-  test('of the original names routes, unless the configuration does', () => {
+  test('of the original names routes where the configuration names the file, and no route', () => {
     const files = { ...library, 'engines/schema.json': legacy(['/v1/music', '/music', '/v1/music']) };
-    expect(serviceOf(engine, files)).toMatchObject({ route: '/v1/music', aliases: ['/music'] });
-    expect(serviceOf(`${engine}route = "/x"`, files)).toMatchObject({ route: '/x', aliases: [] });
+    expect(serviceOf(engineWithFile, files)).toMatchObject({ route: '/v1/music', aliases: ['/music'] });
+    expect(serviceOf(`${engineWithFile}route = "/x"`, files)).toMatchObject({ route: '/x', aliases: [] });
+    expect(serviceOf(engine, files)).toMatchObject({ route: '/v1/private/svcName', aliases: [] });
+    const elsewhere = { ...library, 'engines/schema.json': legacy(['/healthz']) };
+    expect(serviceOf(engine, elsewhere)).toMatchObject({ route: '/v1/private/svcName', aliases: [] });
   });
 
   test('of the original is warned of for what has no effect', () => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ServiceConfig } from '../../../src/config/config.js';
 import { fail, parse } from './parsing.js';
@@ -75,6 +76,11 @@ describe('[services.NAME] is refused with the key, the fault and the fix:', () =
       'services.b.path: [services.a] and [services.b] have the same engine, which runs once in a process, with ' +
         'different config (beam, lic); give both the same in [services.a.wrapper] and [services.b.wrapper], or serve a ' +
         'copy of the library',
+    ],
+    [
+      `[services.a]\npath = "x.so"\nresources = true\n[services.b]\npath = ${JSON.stringify(resolve('x.so'))}\nresources = true`,
+      'services.b.resources: [services.a] and [services.b] have the same engine, where ids of their resources would ' +
+        'meet; let one of them take resources, or serve a copy of the library',
     ],
     [
       '[plugin]\n[wrapper]\nlic = 1\n[services.b]\npath = "libwrapper.so"\n[services.b.wrapper]\nlic = 2',

@@ -88,6 +88,12 @@ describe('a request that breaks a rule', () => {
     ['too large a number', request({ score: 1.5 }), 'parameter.music.score must be 1 or less, but is 1.5'],
     ['too small a number in text', request({ score: '-1' }), 'parameter.music.score must be 0 or more, but is -1'],
     ['text that is no number', request({ score: 'much' }), 'parameter.music.score must be a number, but is "much"'],
+    ['a number of another base', request({ score: '0x0' }), 'parameter.music.score must be a number, but is "0x0"'],
+    [
+      'a number that is too large for one',
+      JSON.parse(JSON.stringify(request({ score: 7777 })).replace('7777', '1e999')),
+      'parameter.music.score must be a number, but is Infinity',
+    ],
     ['no text for a number', request({ score: ' ' }), 'parameter.music.score must be a number, but is " "'],
     ['a fraction for an integer', request({ top: 1.5 }), 'parameter.music.top must be an integer, but is 1.5'],
     ['a number for a boolean', request({ verbose: 1 }), 'parameter.music.verbose must be a boolean, but is 1'],
@@ -174,10 +180,23 @@ describe('a request that keeps the rules', () => {
     expect(reported).toEqual([]);
   });
 
-  it('may have numbers and booleans as text, where the plugin gets text anyhow', () => {
-    const document = request({ score: '0.5', top: ' 5', verbose: 'TRUE' });
+  it('may have numbers and booleans as text, which the plugin gets as it was written', () => {
+    const said = { score: '5e-1', top: ' 5', verbose: '1' };
+    const document = request(said);
     expect(setup(ofMusic).faultOf(document)).toBeNull();
-    expect(document).toMatchObject({ parameter: { music: { score: 0.5, top: 5, verbose: true } } });
+    expect(document).toMatchObject({ parameter: { music: said } });
+  });
+
+  it('may spread parameters over other names, and keeps them where something else would be filled in', () => {
+    const document = {
+      parameter: { a: { lang: 'en', mode: 'music' }, b: { verbose: true } },
+      payload: { image: { image: base64 } },
+    };
+    const { faultOf } = setup(
+      describeService({ ...music, params: music.params.filter((each) => !each.required) }, 'music'),
+    );
+    expect(faultOf(document)).toBeNull();
+    expect(Object.fromEntries(paramsOf(document))).toMatchObject({ mode: 'music', verbose: 'true' });
   });
 
   it('may name the service in its own way, as long as it names one', () => {
@@ -214,6 +233,38 @@ describe('a request that keeps the rules', () => {
     expect(JSON.stringify(document.parameter)).toBe('{"s":{"constructor":"x","__proto__":"x","toString":"x"}}');
     expect(reported).toEqual([]);
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+  });
+});
+
+describe('a packet of a stream', () => {
+  const other = { payload: { image: { other: base64 } } };
+
+  it.each<[string, CheckOptions]>([
+    ['the first', { begins: true }],
+    ['a further one', { continues: true }],
+  ])('must hold the kind of data that the input takes: %s', (_name, options) => {
+    const { faultOf } = setup(ofMusic);
+    expect(faultOf({ ...request(), ...other }, options)).toBe('payload.image must hold image data, but holds other');
+  });
+
+  it.each<[string, unknown]>([
+    ['data', { payload: { image: { image: base64 } } }],
+    ['no data', { payload: { image: { status: 2 } } }],
+    ['no input', {}],
+    ['null for inputs', { payload: null }],
+    ['an input that nobody knows', { payload: { sound: { audio: base64 } } }],
+    ['what the codec refuses', { payload: { image: 5 } }],
+    ['no object', 5],
+  ])('that goes on is left as it is: %s', (_name, document) => {
+    const { faultOf, reported } = setup(ofMusic);
+    const before = structuredClone(document);
+    expect(faultOf(document, { continues: true })).toBeNull();
+    expect(document).toEqual(before);
+    expect(reported).toEqual([]);
+  });
+
+  it('may hold anything where nobody has said what the service takes', () => {
+    expect(setup(describeService(null, 's')).faultOf(other, { continues: true })).toBeNull();
   });
 });
 
@@ -350,7 +401,7 @@ const value = fc.oneof(
   fc.double({ min: -10, max: 10, noNaN: true }).map((number) => number + 0),
   fc.boolean(),
   fc.integer({ min: -5, max: 5 }).map(String),
-  fc.constantFrom('true', 'FALSE', '1', '0', '0.5', '1e3', 'x', ''),
+  fc.constantFrom('true', 'FALSE', '1', '0', '0.5', '1e3', '0x1', '1e999', 'x', ''),
 );
 
 const params = fc.uniqueArray(

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, DataType } from '../../../../src/core/frame.js';
+import type { Endpoint } from '../../../../src/transports/json/endpoint.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { FakeRuntime, FakeStream, gate, textFrame } from '../../../fixtures/fake-runtime.js';
 import { rawFrame, textOf } from '../../../fixtures/ws-client.js';
@@ -231,6 +232,21 @@ describe('a stream', () => {
     client.sendText('a', '2');
     client.sendText('b', '3');
     await eventually(() => statuses).toEqual([0, 1, 0]);
+  });
+
+  it('is checked packet by packet, and fails with what the check says', async () => {
+    const checked: unknown[] = [];
+    const check: Endpoint['check'] = (document, { begins, continues } = {}) => {
+      checked.push({ begins, continues });
+      if (JSON.stringify(document).includes('image')) throw new AigesError('invalidInput', { detail: 'no audio' });
+    };
+    const setup = await start({ runtime: echoRuntime(), endpoint: { check } });
+    const client = await setup.connect();
+    client.send({});
+    client.sendText('input', 'x', 1);
+    client.send({ payload: { input: { image: 'QQ==' } } });
+    expect((await client.rest()).at(-1)?.header.message).toContain('no audio');
+    expect(checked).toEqual([{ begins: true }, { continues: true }, { continues: true }]);
   });
 
   it('ends its input with status 3 as with 2', async () => {
