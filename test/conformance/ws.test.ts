@@ -242,9 +242,9 @@ const cases: readonly Case[] = [
     name: 'a reason that is too long is cut, and the whole text is in the error frame',
     covers: ['6.3 reason'],
     deviation: 'the close frame arrives; clients of the original saw 1006',
-    run: async ({ url, input }) => {
+    run: async ({ url, first, input }) => {
       const client = await WsClient.connect(url);
-      client.send({ payload: { ['ü'.repeat(200) + input]: 7 } });
+      client.send({ ...first(), payload: { ['ü'.repeat(200) + input]: 7 } });
       const { frame, code, reason } = await lastOf(client);
       expect(code).toBe(1000);
       expect(Buffer.byteLength(reason)).toBeGreaterThan(119);
