@@ -346,7 +346,7 @@ export function createHost(config: Config, options: HostOptions): Host {
         await Promise.all(served.map(({ service }) => service.drain()));
         data.close();
         await posting?.close();
-        for (const service of begun) await end(service);
+        await within(finiMs, Promise.all(begun.map(end)));
         throw error;
       }
     },

@@ -3,7 +3,13 @@ import type { Signal } from '../core/signal.js';
 interface Size<T> {
   /** What may wait, in all. */
   readonly max: number;
+  /** Asked once for each item: what it has lent may be gone by the time that it is taken. */
   readonly of: (item: T) => number;
+}
+
+interface Queued<T> {
+  readonly item: T;
+  readonly size: number;
 }
 
 /** Hands results from the plugin to whoever asks next, in order, each to one. */
@@ -11,7 +17,7 @@ export class ResultQueue<T> {
   readonly #capacity: number;
   readonly #size: Size<T>;
   #sum = 0;
-  readonly #items: T[] = [];
+  readonly #items: Queued<T>[] = [];
   readonly #takers = new Set<(item: T | null) => void>();
   #room: (() => void) | null = null;
   #ended = false;
@@ -34,8 +40,9 @@ export class ResultQueue<T> {
     const [taker] = this.#takers;
     if (taker !== undefined) taker(item);
     else {
-      this.#items.push(item);
-      this.#sum += this.#size.of(item);
+      const size = this.#size.of(item);
+      this.#items.push({ item, size });
+      this.#sum += size;
     }
     if (this.#items.length < this.#capacity && this.#sum < this.#size.max) return Promise.resolve();
     return new Promise((resolve) => {
@@ -45,11 +52,11 @@ export class ResultQueue<T> {
 
   /** Takes the next result, waiting for it until the signal aborts or the queue ends: null then. */
   take(signal: Signal): Promise<T | null> {
-    const item = this.#items.shift();
-    if (item !== undefined) {
-      this.#sum -= this.#size.of(item);
+    const queued = this.#items.shift();
+    if (queued !== undefined) {
+      this.#sum -= queued.size;
       if (this.#sum < this.#size.max) this.#makeRoom();
-      return Promise.resolve(item);
+      return Promise.resolve(queued.item);
     }
     if (this.#ended || signal.aborted) return Promise.resolve(null);
     return new Promise((resolve) => {
@@ -76,7 +83,7 @@ export class ResultQueue<T> {
   /** Takes out everything that waits. */
   clear(): T[] {
     this.#sum = 0;
-    return this.#items.splice(0);
+    return this.#items.splice(0).map(({ item }) => item);
   }
 
   #makeRoom(): void {

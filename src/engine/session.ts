@@ -100,8 +100,8 @@ export class Session {
   /**
    * Takes the next result.
    * @param wait aborts when the client waits no longer
-   * @returns null when there is none yet
-   * @throws AigesError why the session has ended
+   * @returns null when there is none by the time `wait` aborts, or none left after the last one
+   * @throws AigesError why the session has ended without a last result
    */
   async next(wait: Signal): Promise<Output | null> {
     this.#throwFailure();
@@ -159,7 +159,7 @@ export class Session {
       await stream.close();
       // Both end with the stream; what they failed with after that concerns nobody.
       const [, read] = await Promise.allSettled([feeding, reading]);
-      if (read.status === 'fulfilled' && read.value !== final) read.value?.release();
+      if (read.status === 'fulfilled' && read.value !== final) read.value.release();
     }
     return final;
   }
@@ -199,8 +199,11 @@ export class Session {
     }
   }
 
-  /** Passes results on until the final one, which it gives back. */
-  async #collect(stream: RuntimeSession): Promise<Output | null> {
+  /**
+   * Passes results on until the final one, which it gives back.
+   * @throws AigesError `readFailed` when the plugin gives none: clients would wait for it
+   */
+  async #collect(stream: RuntimeSession): Promise<Output> {
     for await (const output of stream.results()) {
       this.touch();
       try {
@@ -214,7 +217,7 @@ export class Session {
       else if (output.frames.some(isFinal)) return output;
       else await this.#results.push(output);
     }
-    return null;
+    throw new AigesError('readFailed', { detail: 'the plugin ended the stream without a last result' });
   }
 
   #note(frames: readonly Frame[]): void {

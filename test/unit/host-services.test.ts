@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../src/core/errors.js';
 import { createHost } from '../../src/host.js';
 import { createLogger } from '../../src/observability/logger.js';
+import { eventually } from '../fixtures/eventually.js';
 import { FakeRuntime, gate, textFrame } from '../fixtures/fake-runtime.js';
 import { type RunningHost, startHost, testConfig } from '../fixtures/host.js';
 import { askCommand } from '../fixtures/toolbox-client.js';
@@ -85,6 +86,20 @@ describe('several services that do not all start', () => {
     await expect(host.start()).rejects.toMatchObject({ code: 10901, message, detail: 'line 1' });
     expect(events).toEqual(order);
   });
+
+  it('end at the same time, and do not keep it from failing when one of them hangs', async () => {
+    const runtimes = three();
+    runtimes.svc.stop = () => new Promise(() => undefined);
+    runtimes.b.start = () => Promise.reject(new AigesError('initFailed', { message: 'no weights' }));
+    const host = createHost(testConfig({ others: { a: {}, b: {} } }), {
+      log: createLogger('silent'),
+      loadRuntime: ({ name }) => runtimes[name as Name],
+    });
+    const started = expect(host.start()).rejects.toThrow('[services.b]: no weights');
+    await eventually(() => [runtimes.a.stopped, runtimes.b.stopped]).toEqual([1, 1]);
+    // As long as an engine has to end.
+    await started;
+  }, 30_000);
 
   it('are not reached before the last one has started', async () => {
     const [last, waiting] = [gate(), gate()];

@@ -65,6 +65,8 @@ export class Connection {
   /** Whether frames of the client are of interest; otherwise they are thrown away. */
   #reading = true;
   #begun = false;
+  /** Whether we are the ones to close the connection right now, with something to say that is still on its way. */
+  #telling = false;
   #session: Session | null = null;
   #packets = 0;
   /** Inputs of which a packet has come. */
@@ -110,7 +112,10 @@ export class Connection {
       this.#leave();
     };
     stream.once('end', leave).once('close', leave);
-    socket.on('closing', leave).on('close', leave).on('error', leave);
+    socket.on('closing', () => {
+      if (!this.#telling) leave();
+    });
+    socket.on('close', leave).on('error', leave);
     socket.on('message', (data: Buffer, binary) => {
       if (!this.#reading) return;
       this.#idle.touch();
@@ -158,9 +163,10 @@ export class Connection {
     clearTimeout(this.#sessionTimer);
     this.#idle.stop();
     this.#keepalive.stop();
-    void this.#session?.close(reason);
     this.#over.abort(reason);
+    // Before the session lets go of its input: that makes room for frames that wait, which nobody wants any more.
     this.#stopReading();
+    void this.#session?.close(reason);
   }
 
   #stopReading(): void {
@@ -179,7 +185,9 @@ export class Connection {
       patience.close();
     }
     this.#send(encodeFailure(error, this.#options.sid));
+    this.#telling = true;
     this.#socket.close(closeCode(error), closeReason(errorText(error)));
+    this.#telling = false;
     await this.#sent;
     this.#finished();
   }

@@ -66,6 +66,18 @@ describe('ResultQueue', () => {
     expect(queue.size).toBe(1);
   });
 
+  it('counts a result that has changed as what it was when it came', async () => {
+    const queue = new ResultQueue<number[]>(10, { max: 2, of: ({ length }) => length });
+    const result = [1, 2];
+    void queue.push(result);
+    result.length = 0;
+    await queue.take(never);
+    let room = false;
+    void queue.push([3]).then(() => (room = true));
+    await Promise.resolve();
+    expect(room).toBe(true);
+  });
+
   it('lets the producer go when it ends', async () => {
     const queue = new ResultQueue<number>(1);
     const pushed = queue.push(1);

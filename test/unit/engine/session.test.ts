@@ -5,7 +5,7 @@ import type { Signal } from '../../../src/core/signal.js';
 import { Admission } from '../../../src/engine/admission.js';
 import type { Input } from '../../../src/engine/input.js';
 import { Session, type SessionOptions } from '../../../src/engine/session.js';
-import { FakeRuntime, FakeStream, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
+import { FakeRuntime, type FakeStream, gate, prepare, streams, textFrame } from '../../fixtures/fake-runtime.js';
 
 let runtime: FakeRuntime;
 let admission: Admission;
@@ -126,6 +126,22 @@ describe('Session', () => {
     await session.done;
   });
 
+  it.each([
+    ['nobody has asked for one', false],
+    ['somebody waits for one', true],
+  ])('reports a plugin that ends the stream without a last result when %s', async (_name, waits) => {
+    const session = open();
+    const stream = await currentStream();
+    stream.give('middle');
+    expect(await take(session)).toBe('middle');
+    const failure = { code: 10908, detail: 'the plugin ended the stream without a last result' };
+    const waiting = waits ? expect(session.next(never)).rejects.toMatchObject(failure) : null;
+    stream.end();
+    await waiting;
+    await session.done;
+    await expect(session.next(never)).rejects.toMatchObject(failure);
+  });
+
   it('refuses an output that the client does not expect', async () => {
     const session = open();
     const stream = await currentStream();
@@ -233,18 +249,6 @@ describe('Session', () => {
     await settle();
     expect(session.inputEnded).toBe(true);
     await session.close(closed);
-  });
-
-  it('gives null when the plugin ends the stream without a last result', async () => {
-    runtime.openStream = () => {
-      const stream = new FakeStream(runtime);
-      const over = Promise.resolve({ done: true, value: undefined } as const);
-      stream.results = () => ({ [Symbol.asyncIterator]: () => ({ next: () => over }) });
-      return stream;
-    };
-    const session = open();
-    expect(await take(session)).toBeNull();
-    await session.done;
   });
 
   it('waits for declared inputs that have not been seen', async () => {

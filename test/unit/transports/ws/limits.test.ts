@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, type Frame } from '../../../../src/core/frame.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { FakeRuntime, FakeStream, gate } from '../../../fixtures/fake-runtime.js';
@@ -229,6 +230,23 @@ describe('a plugin that is slower than its client', () => {
     letGo();
     await eventually(() => client.frames.length).toBe(frames + 3);
     client.finish();
+  });
+
+  it('has the frames that wait thrown away when the session fails, unread, and one failure told', async () => {
+    const { runtime, letGo, writes } = heldRuntime();
+    const shutdown = new AbortController();
+    const setup = await start({ runtime, limits: { maxFrames: 2 }, options: { shutdown: shutdown.signal } });
+    const client = await setup.raw();
+    const broken = rawFrame({ opcode: 1, data: '{' });
+    // One is with the plugin, one in the session.
+    client.write(rawText('x', 1), rawText('x', 1), broken, rawText('x', 1));
+    await eventually(writes).toBe(1);
+    await turns(50);
+    shutdown.abort(new AigesError('shuttingDown'));
+    letGo();
+    await eventually(() => client.frames.map(({ opcode }) => opcode)).toEqual([1, 1, 8]);
+    expect(setup.errors.map(({ kind }) => kind)).toEqual(['shuttingDown']);
+    client.reset();
   });
 });
 

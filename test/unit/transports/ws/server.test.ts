@@ -191,6 +191,26 @@ describe('/ping', () => {
 });
 
 describe('draining', () => {
+  /** A session that fails while its client, which reads nothing, has not been sent its results. */
+  async function failedBehindResults(): Promise<{ setup: WsSetup; client: RawWs; idle: () => boolean }> {
+    const setup = await start({ limits: { maxUnsentBytes: 64 << 20 } });
+    const client = await setup.raw();
+    client.write(rawText('x', 2));
+    const stream = await setup.stream();
+    client.pause();
+    for (let i = 0; i < 300; i++) stream.give('y'.repeat(64 * 1024));
+    await eventually(() => setup.runtime.outputsAlive).toBe(0);
+    stream.fail(new AigesError('readFailed'));
+    await eventually(() => setup.errors.length).toBe(1);
+    setup.ws.drain();
+    let idle = false;
+    void setup.ws.idle().then(() => (idle = true));
+    // The session lets go first.
+    await setup.expectNothingLeft();
+    await new Promise(setImmediate);
+    return { setup, client, idle: () => idle };
+  }
+
   it('refuses new connections, ends those without a session with 1001, lets the others finish', async () => {
     const setup = await start();
     const running = await setup.connect();
@@ -234,6 +254,29 @@ describe('draining', () => {
     await eventually(() => idle).toBe(true);
     await eventually(() => client.frames.length).toBe(results + 2);
     expect(client.frames.at(-1)).toMatchObject({ opcode: 8, data: Buffer.from([3, 232]) });
+    client.reset();
+  });
+
+  it('is not over before a slow client has been sent why its session failed', async () => {
+    const { setup, client, idle } = await failedBehindResults();
+    expect(idle()).toBe(false);
+    client.resume();
+    await eventually(idle).toBe(true);
+    await eventually(() => client.frames.at(-1)?.opcode).toBe(8);
+    expect(client.frames.at(-2)?.data.toString()).toContain('10908');
+    expect(setup.errors).toHaveLength(1);
+    client.reset();
+  });
+
+  it.each([
+    ['leaves', false],
+    ['is cut', true],
+  ])('is over when a client that has not been sent why its session failed %s', async (_how, cut) => {
+    const { setup, client, idle } = await failedBehindResults();
+    expect(idle()).toBe(false);
+    if (cut) setup.ws.cut();
+    else client.reset();
+    await eventually(idle).toBe(true);
     client.reset();
   });
 

@@ -120,6 +120,16 @@ describe('a failure', () => {
     expect(await client.next()).toMatchObject({ header: { code: 10908 } });
   });
 
+  it('of a plugin to give a last result is told as one', async () => {
+    const setup = await start();
+    const client = await setup.connect();
+    client.sendText('input', 'x', 2);
+    (await setup.stream()).end();
+    const message = 'plugin read failed: the plugin ended the stream without a last result';
+    expect((await client.rest()).at(-1)).toMatchObject({ header: { code: 10908, message } });
+    expect(await client.ended).toEqual({ code: 1000, reason: message });
+  });
+
   it('finds the licence free when it is told', async () => {
     const letGo = gate();
     const runtime = new FakeRuntime();
@@ -355,21 +365,6 @@ describe('a stream', () => {
     await eventually(() => client.frames.map(({ opcode }) => opcode)).toEqual([1, 1, 8]);
     expect(setup.errors).toEqual([]);
     client.reset();
-  });
-
-  it('closes when the plugin ends it without a last result', async () => {
-    const runtime = new FakeRuntime();
-    runtime.openStream = () => {
-      const stream = new FakeStream(runtime);
-      const over = Promise.resolve({ done: true, value: undefined } as const);
-      stream.results = () => ({ [Symbol.asyncIterator]: () => ({ next: () => over }) });
-      return stream;
-    };
-    const setup = await start({ runtime });
-    const client = await setup.connect();
-    client.send({});
-    expect(await client.next()).toMatchObject(acknowledged);
-    expect(await client.ended).toEqual({ code: 1000, reason: '' });
   });
 });
 

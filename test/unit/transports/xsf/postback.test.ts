@@ -348,6 +348,14 @@ describe('a stream that is posted back', () => {
     expect((await client.write(1, 'a')).output).toMatchObject({ code: 10101 });
   });
 
+  it('posts that the plugin has ended the stream without a last result, once', async () => {
+    const served = await serve();
+    const [, stream] = await openStream(served);
+    stream.end();
+    await served.postback.idle();
+    expect(served.outlet.outputs).toMatchObject([{ serviceId: '', code: 10908, status: 2, pl: [] }]);
+  });
+
   it('answers and posts what is wrong with a packet, since either side may be the one that is listening', async () => {
     const served = await serve();
     const [client] = await openStream(served);
