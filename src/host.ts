@@ -373,7 +373,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       // The last answers have a moment to leave; silent connections have no more.
       await within(lastWordsMs, Promise.all([idle, stopped]));
       cut.abort();
-      await stopped;
+      await within(lastWordsMs, stopped);
       // For results that nobody has come for.
       shutdown.abort(new AigesError('shuttingDown'));
       await posting?.close();

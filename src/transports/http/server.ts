@@ -5,6 +5,7 @@ import { AigesError } from '../../core/errors.js';
 import type { Endpoint } from '../json/endpoint.js';
 import { answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
 import { mediaTypeName } from './media-types.js';
+import { OpenAnswers } from './open-answers.js';
 import { serveDocs } from './pages.js';
 import { registerPlayground } from './playground.js';
 import { type CallOptions, contextOf, serveEndpoint } from './routes.js';
@@ -72,6 +73,7 @@ declare module 'fastify' {
 /** Builds the HTTP server; the caller lets it listen. */
 export function createHttpServer(options: HttpOptions): HttpServer {
   const { patience } = options;
+  const open = new OpenAnswers();
   const app = Fastify({
     bodyLimit: options.maxBodyBytes,
     return503OnClosing: false,
@@ -87,7 +89,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   app.server.maxConnections = options.maxConnections;
   takeAnyBody(app);
   endSlowReaders(app, patience.sendMs);
-  const answered = watchAnswers(app, options.onRequest);
+  const answered = watchAnswers(app, open, options.onRequest);
   closeConnectionsAtTheEnd(app, answered);
   if (options.cors.length > 0) {
     app.register(cors, {
@@ -167,14 +169,20 @@ function endSlowReaders(app: FastifyInstance, ms: number): void {
  * Watches answers from the moment that a request has arrived as a whole.
  * @returns what waits for those that have begun by then
  */
-function watchAnswers(app: FastifyInstance, onRequest: HttpOptions['onRequest']): () => Promise<void> {
+function watchAnswers(
+  app: FastifyInstance,
+  open: OpenAnswers,
+  onRequest: HttpOptions['onRequest'],
+): () => Promise<void> {
   const answering = new Set<Promise<void>>();
   app.decorateReply('over');
   app.addHook('onRequest', (request, reply, done) => {
     const start = performance.now();
     const { socket } = request.raw;
+    open.add(socket, reply.raw);
     reply.over = new Promise((resolve) => {
       finished(reply.raw, (error) => {
+        open.delete(socket, reply.raw);
         resolve();
         const sid = reply.getHeader('x-aiges-sid');
         onRequest?.({
