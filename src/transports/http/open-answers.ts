@@ -24,4 +24,15 @@ export class OpenAnswers {
   delete(socket: Duplex, answer: ServerResponse): void {
     this.#bySocket.get(socket)?.delete(answer);
   }
+
+  /** Whether something else on this connection would be taken for an answer, or come in the middle of one. */
+  has(socket: Duplex): boolean {
+    return (this.#bySocket.get(socket)?.size ?? 0) > 0;
+  }
+
+  /** Whether the next thing on this connection answers a request that has not arrived as a whole. */
+  canRefuse(socket: Duplex): boolean {
+    const [first, ...more] = this.#bySocket.get(socket) ?? [];
+    return first === undefined || (more.length === 0 && !first.req.complete && !first.headersSent);
+  }
 }

@@ -1,9 +1,9 @@
-import { finished } from 'node:stream';
+import { type Duplex, finished } from 'node:stream';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { AigesError } from '../../core/errors.js';
 import type { Endpoint } from '../json/endpoint.js';
-import { answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
+import { answerBadUrl, answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
 import { mediaTypeName } from './media-types.js';
 import { OpenAnswers } from './open-answers.js';
 import { serveDocs } from './pages.js';
@@ -57,6 +57,8 @@ export interface RequestEntry {
 export interface HttpServer extends FastifyInstance {
   /** Resolves when every answer that has begun by now is out, or its client has left. */
   answered(): Promise<void>;
+  /** Whether an answer on this connection has not ended. */
+  answering(connection: Duplex): boolean;
 }
 
 declare module 'fastify' {
@@ -84,7 +86,10 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       headersTimeout: patience.headersMs,
       connectionsCheckingInterval: Math.min(5000, Math.ceil(Math.min(patience.headersMs, patience.bodyMs) / 2)),
     },
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: (error, socket) => {
+      answerBrokenRequest(open, error, socket);
+    },
+    frameworkErrors: answerBadUrl,
   });
   app.server.maxConnections = options.maxConnections;
   takeAnyBody(app);
@@ -100,6 +105,11 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     });
   }
 
+  answerUnknownRoutes(
+    app,
+    options.services.map(({ route }) => route),
+  );
+
   app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
     const ready = options.ready();
@@ -111,17 +121,13 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     registerPlayground(app);
   }
   for (const endpoint of options.services) serveEndpoint(app, endpoint, options);
-  answerUnknownRoutes(
-    app,
-    options.services.map(({ route }) => route),
-  );
   app.setErrorHandler((caught: { statusCode?: number; message: string }, request, reply) => {
     const client = caught.statusCode !== undefined && caught.statusCode < 500;
     const error = client ? new AigesError('undecodableBody', { detail: caught.message }) : AigesError.from(caught);
     options.onError(error, contextOf(request, ''));
     return sendError(reply, error, '', options.legacyErrors ? 500 : (caught.statusCode ?? 500));
   });
-  return Object.assign(app, { answered });
+  return Object.assign(app, { answered, answering: open.has.bind(open) });
 }
 
 /** Bodies of every type are read into memory; what they are is decided with the service at hand. */

@@ -78,3 +78,41 @@ describe('a client that leaves while its answers wait for the one before them', 
     expect(new Set(counts).size).toBe(1);
   });
 });
+
+describe('what comes behind an answer that has not ended', () => {
+  it.each([
+    ['garbage', 'garbage\r\n\r\n'],
+    ['another request and garbage', 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\ngarbage\r\n\r\n'],
+  ])('is not answered in its place: %s', async (_what, text) => {
+    const hold = gate();
+    const server = await setup(async () => {
+      await hold.promise;
+      return [];
+    });
+    onTestFinished(() => {
+      hold.open();
+    });
+    const socket = await client(server);
+    let received = '';
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    socket.write(post('application/json'));
+    await eventually(() => server.service.load.running).toBe(1);
+    socket.write(text);
+    await eventually(() => socket.closed).toBe(true);
+    expect(received).toBe('');
+  });
+
+  it('is not answered in the middle of it', async () => {
+    const server = await setup(() => [], { takes: { once: true, stream: true } });
+    const socket = await client(server);
+    let received = '';
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    socket.write(post('text/event-stream'));
+    await eventually(() => server.runtime.streams[0]?.written.length).toBe(1);
+    server.runtime.streams[0]?.give('one');
+    await eventually(() => received).toContain('event: result');
+    socket.write('garbage\r\n\r\n');
+    await eventually(() => socket.closed).toBe(true);
+    expect(received.match(/HTTP\/1\.1/g)).toHaveLength(1);
+  });
+});
