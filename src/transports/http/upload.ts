@@ -91,10 +91,21 @@ function readForm(parts: readonly Part[], endpoint: Endpoint): Upload {
   for (const part of parts) {
     if (part === given) continue;
     if (isInput(part, endpoint)) draft.setInput(part.name, part.data, part.contentType);
-    else draft.setParam(part.name, part.data.toString());
+    else draft.setParam(part.name, textOf(part));
   }
   return draft.upload;
 }
+
+/** @throws AigesError `invalidInput` for bytes that are no text: nobody would see what became of them */
+function textOf({ name, data }: Part): string {
+  try {
+    return utf8.decode(data);
+  } catch {
+    throw invalid(`part "${name}" is a parameter, but not in UTF-8`);
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** @throws AigesError `invalidInput` for a part that is neither an input nor a parameter */
 function isInput({ name, file }: Part, endpoint: Endpoint): boolean {

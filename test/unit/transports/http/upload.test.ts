@@ -209,6 +209,16 @@ describe('a form', () => {
     expect(message(other)).toContain('parameter "lang" comes more than once');
   });
 
+  it('is refused when a parameter is not in UTF-8, with its name', async () => {
+    const server = await recording({ inputs: ['text'] });
+    const response = await postForm(server, [{ name: 'lang', data: Buffer.from([0xe9, 0x6e]) }]);
+    expect(response.statusCode).toBe(400);
+    expect(message(response)).toContain('part "lang" is a parameter, but not in UTF-8');
+    expect(server.runtime.calls).toBe(0);
+    // An input is bytes.
+    expect((await postForm(server, [{ name: 'text', data: Buffer.from([0xe9]) }])).statusCode).toBe(200);
+  });
+
   it('may have an input and a parameter of one name', async () => {
     const named = descriptor({ params: [param('text')], inputs: [body('text')] });
     const server = await recording({ descriptor: named });
