@@ -488,6 +488,8 @@ async function listening<T>(listen: Promise<T>, what: string, address: Address |
   try {
     return await listen;
   } catch (error) {
+    // It says itself what is wrong, and it is not the address.
+    if (error instanceof AigesError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     const where = address === null ? '' : formatAddress(address);
     const why =
