@@ -172,19 +172,16 @@ describe('createHost', () => {
     expect(await drained).toEqual({ stuck: 0, ended: true });
   });
 
-  it('describes over HTTP the services that say what they take', async () => {
+  it('describes every service over HTTP, with what it takes where it says so', async () => {
     const runtime = new FakeRuntime(echo);
-    const loader = await start(runtime);
-    const paths = async ({ httpUrl }: RunningHost): Promise<string[]> => {
-      const document = (await (await fetch(`${httpUrl}/openapi.json`)).json()) as { paths: object };
-      return Object.keys(document.paths);
-    };
-    expect(await paths(loader)).toEqual([]);
-    await loader.stop();
-    runtime.descriptor = descriptor({ inputs: [body('text')] });
-    const described = await start(runtime);
-    expect(await paths(described)).toEqual(['/v1/private/svc']);
-    await described.stop();
+    for (const declared of [null, descriptor({ inputs: [body('speech')] })]) {
+      runtime.descriptor = declared;
+      const loader = await start(runtime);
+      const document = (await (await fetch(`${loader.httpUrl}/openapi.json`)).json()) as { paths: object };
+      expect(Object.keys(document.paths)).toEqual(['/v1/private/svc']);
+      expect(JSON.stringify(document).includes('"speech"')).toBe(declared !== null);
+      await loader.stop();
+    }
   });
 
   it('logs every request where the level says so', async () => {
