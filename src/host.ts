@@ -370,7 +370,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       // The last answers have a moment to leave; silent connections have no more.
       await within(lastWordsMs, Promise.all([idle, stopped]));
       cut.abort();
-      await stopped;
+      await within(lastWordsMs, stopped);
       // For results that nobody has come for.
       shutdown.abort(new AigesError('shuttingDown'));
       await posting?.close();
@@ -485,6 +485,8 @@ async function listening<T>(listen: Promise<T>, what: string, address: Address |
   try {
     return await listen;
   } catch (error) {
+    // It says itself what is wrong, and it is not the address.
+    if (error instanceof AigesError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     const where = address === null ? '' : formatAddress(address);
     const why =

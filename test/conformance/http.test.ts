@@ -425,10 +425,15 @@ const cases: readonly Case[] = [
     request: { method: 'POST', path: '/docs' },
     reply: { status: 405, headers: { allow: 'GET' } },
   },
-  ...['/ping', '/nowhere', '/v1/private', '/v1/private/svc/'].map((path): Case => ({
+  {
+    name: 'has a WebSocket alone at /ping',
+    covers: ['5.1 ping'],
+    request: { method: 'GET', path: '/ping' },
+    reply: { status: 426, headers: { upgrade: 'websocket' } },
+  },
+  ...['/nowhere', '/v1/private', '/v1/private/svc/'].map((path): Case => ({
     name: `has nothing at ${path}`,
-    covers: path === '/ping' ? ['5.1 ping'] : ['5.1 other'],
-    ...(path === '/ping' ? { deviation: 'probes are /healthz and /readyz' } : {}),
+    covers: ['5.1 other'],
     request: { method: 'GET', path },
     reply: { status: 404, json: failed(10003, /POST \/v1\/private\/svc/) },
   })),

@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AigesError } from '../../core/errors.js';
 import { encodeError } from '../json/codec.js';
+import type { OpenAnswers } from './open-answers.js';
 import { HttpRefusal } from './refusal.js';
 import { httpStatus, retryAfter } from './status.js';
 
@@ -27,24 +28,45 @@ export function sendError(reply: FastifyReply, error: AigesError, sid: string, s
     .send(encodeError(error, sid));
 }
 
-/** Answers whatever no route does: 405 where there is a route for another method, else 404. */
+/**
+ * Answers whatever no route does: 405 where there is a route for another method, else 404. Call it before there are
+ * routes.
+ * @param routes of services
+ */
 export function answerUnknownRoutes(app: FastifyInstance, routes: readonly string[]): void {
+  // To ask the router would be to let clients write patterns.
+  const known = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ method, url }) => {
+    const methods = known.get(url) ?? new Set();
+    for (const each of [method].flat()) methods.add(each);
+    known.set(url, methods);
+  });
   app.setNotFoundHandler((request, reply) => {
     const url = request.url.split('?')[0] ?? '';
-    const methods = ['GET', 'POST'].filter((method) => app.hasRoute({ url, method }));
+    const methods = ['GET', 'POST'].filter((method) => known.get(url)?.has(method));
     const there = routes.map((route) => `POST ${route}`).join(', ');
-    const known = methods.length > 0;
-    const error = known
+    const exists = methods.length > 0;
+    const error = exists
       ? new HttpRefusal(405, `${url} is for ${methods.join(', ')}, not for ${request.method}`)
       : new HttpRefusal(404, `no route ${request.method} ${request.url}; there is ${there}`);
-    if (known) reply.header('allow', methods.join(', '));
+    if (exists) reply.header('allow', methods.join(', '));
     return sendError(reply, error, '', httpStatus(error));
   });
 }
 
+/** Answers a request whose URL cannot be decoded. */
+export function answerBadUrl(_error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const message = `the URL ${request.url} cannot be decoded: after each % there have to be two hexadecimal digits, of UTF-8`;
+  void sendError(reply, new AigesError('undecodableBody', { message }), '', 400);
+}
+
 /** Answers what never became a request: it came too slowly, or is no HTTP. */
-export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+export function answerBrokenRequest(open: OpenAnswers, error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  if (!open.canRefuse(socket)) {
+    socket.destroy();
+    return;
+  }
   const [status, message] = brokenRequests[error.code ?? ''] ?? [400, `the request is not HTTP (${error.message})`];
   const body = encodeError(new AigesError('undecodableBody', { message }), '');
   const head = [

@@ -1,10 +1,11 @@
-import { finished } from 'node:stream';
+import { type Duplex, finished } from 'node:stream';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { AigesError } from '../../core/errors.js';
 import type { Endpoint } from '../json/endpoint.js';
-import { answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
+import { answerBadUrl, answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
 import { mediaTypeName } from './media-types.js';
+import { OpenAnswers } from './open-answers.js';
 import { serveDocs } from './pages.js';
 import { registerPlayground } from './playground.js';
 import { type CallOptions, contextOf, serveEndpoint } from './routes.js';
@@ -56,6 +57,8 @@ export interface RequestEntry {
 export interface HttpServer extends FastifyInstance {
   /** Resolves when every answer that has begun by now is out, or its client has left. */
   answered(): Promise<void>;
+  /** Whether an answer on this connection has not ended. */
+  answering(connection: Duplex): boolean;
 }
 
 declare module 'fastify' {
@@ -72,6 +75,7 @@ declare module 'fastify' {
 /** Builds the HTTP server; the caller lets it listen. */
 export function createHttpServer(options: HttpOptions): HttpServer {
   const { patience } = options;
+  const open = new OpenAnswers();
   const app = Fastify({
     bodyLimit: options.maxBodyBytes,
     return503OnClosing: false,
@@ -82,12 +86,15 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       headersTimeout: patience.headersMs,
       connectionsCheckingInterval: Math.min(5000, Math.ceil(Math.min(patience.headersMs, patience.bodyMs) / 2)),
     },
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: (error, socket) => {
+      answerBrokenRequest(open, error, socket);
+    },
+    frameworkErrors: answerBadUrl,
   });
   app.server.maxConnections = options.maxConnections;
   takeAnyBody(app);
   endSlowReaders(app, patience.sendMs);
-  const answered = watchAnswers(app, options.onRequest);
+  const answered = watchAnswers(app, open, options.onRequest);
   closeConnectionsAtTheEnd(app, answered);
   if (options.cors.length > 0) {
     app.register(cors, {
@@ -97,6 +104,11 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       maxAge: 600,
     });
   }
+
+  answerUnknownRoutes(
+    app,
+    options.services.map(({ route }) => route),
+  );
 
   app.get('/healthz', (_request, reply) => reply.send({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
@@ -109,17 +121,13 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     registerPlayground(app);
   }
   for (const endpoint of options.services) serveEndpoint(app, endpoint, options);
-  answerUnknownRoutes(
-    app,
-    options.services.map(({ route }) => route),
-  );
   app.setErrorHandler((caught: { statusCode?: number; message: string }, request, reply) => {
     const client = caught.statusCode !== undefined && caught.statusCode < 500;
     const error = client ? new AigesError('undecodableBody', { detail: caught.message }) : AigesError.from(caught);
     options.onError(error, contextOf(request, ''));
     return sendError(reply, error, '', options.legacyErrors ? 500 : (caught.statusCode ?? 500));
   });
-  return Object.assign(app, { answered });
+  return Object.assign(app, { answered, answering: open.has.bind(open) });
 }
 
 /** Bodies of every type are read into memory; what they are is decided with the service at hand. */
@@ -167,14 +175,20 @@ function endSlowReaders(app: FastifyInstance, ms: number): void {
  * Watches answers from the moment that a request has arrived as a whole.
  * @returns what waits for those that have begun by then
  */
-function watchAnswers(app: FastifyInstance, onRequest: HttpOptions['onRequest']): () => Promise<void> {
+function watchAnswers(
+  app: FastifyInstance,
+  open: OpenAnswers,
+  onRequest: HttpOptions['onRequest'],
+): () => Promise<void> {
   const answering = new Set<Promise<void>>();
   app.decorateReply('over');
   app.addHook('onRequest', (request, reply, done) => {
     const start = performance.now();
     const { socket } = request.raw;
+    open.add(socket, reply.raw);
     reply.over = new Promise((resolve) => {
       finished(reply.raw, (error) => {
+        open.delete(socket, reply.raw);
         resolve();
         const sid = reply.getHeader('x-aiges-sid');
         onRequest?.({

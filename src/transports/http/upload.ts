@@ -91,10 +91,21 @@ function readForm(parts: readonly Part[], endpoint: Endpoint): Upload {
   for (const part of parts) {
     if (part === given) continue;
     if (isInput(part, endpoint)) draft.setInput(part.name, part.data, part.contentType);
-    else draft.setParam(part.name, part.data.toString());
+    else draft.setParam(part.name, textOf(part));
   }
   return draft.upload;
 }
+
+/** @throws AigesError `invalidInput` for bytes that are no text: nobody would see what became of them */
+function textOf({ name, data }: Part): string {
+  try {
+    return utf8.decode(data);
+  } catch {
+    throw invalid(`part "${name}" is a parameter, but not in UTF-8`);
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** @throws AigesError `invalidInput` for a part that is neither an input nor a parameter */
 function isInput({ name, file }: Part, endpoint: Endpoint): boolean {
@@ -117,7 +128,8 @@ class Draft {
   readonly upload: Upload;
   readonly #endpoint: Endpoint;
   readonly #payload: JsonObject;
-  readonly #params: JsonObject;
+  /** Opened for the first parameter: a document that says nothing of any gets no empty object besides its own. */
+  #params: JsonObject | null = null;
   readonly #data = new Map<string, Buffer>();
   /** Parameters that did not come in the document. */
   readonly #given = new Set<string>();
@@ -125,16 +137,22 @@ class Draft {
   constructor(endpoint: Endpoint, document: JsonObject) {
     this.#endpoint = endpoint;
     this.#payload = openObject(document, 'payload', 'payload');
-    const parameter = openObject(document, 'parameter', 'parameter');
-    const { name } = endpoint.service;
-    this.#params = openObject(parameter, name, `parameter.${name}`);
     this.upload = { document, data: this.#data };
   }
 
   setParam(name: string, value: string): void {
     if (this.#given.has(name)) throw invalid(`parameter "${name}" comes more than once`);
     this.#given.add(name);
+    this.#params ??= this.#openParams();
     define(this.#params, name, value);
+  }
+
+  /** The only object, whatever its name: clients name services in ways of their own. */
+  #openParams(): JsonObject {
+    const parameter = openObject(this.upload.document, 'parameter', 'parameter');
+    const [only, ...more] = Object.keys(parameter);
+    const name = only === undefined || more.length > 0 ? this.#endpoint.service.name : only;
+    return openObject(parameter, name, `parameter.${name}`);
   }
 
   setInput(name: string, data: Buffer, contentType: string): void {

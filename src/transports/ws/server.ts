@@ -32,6 +32,12 @@ export interface WsOptions {
   readonly onError: ConnectionOptions['onError'];
 }
 
+/** What serves HTTP at the same port. */
+export interface HttpSide extends FastifyInstance {
+  /** Whether an answer on this connection has not ended. */
+  answering(connection: Duplex): boolean;
+}
+
 export interface WsServer {
   /** Takes no new connections, and ends those whose session has not begun. */
   drain(): void;
@@ -44,11 +50,13 @@ export interface WsServer {
 const probe = '/ping';
 
 /** Serves WebSocket where `app` serves HTTP, at the routes of the services. Call it before the app listens. */
-export function serveWs(app: FastifyInstance, options: WsOptions): WsServer {
+export function serveWs(app: HttpSide, options: WsOptions): WsServer {
   const server = new Server(options);
   for (const path of [...options.services.map(({ route }) => route), probe]) app.get(path, upgradeRequired);
   app.server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    if (request.headers.upgrade?.toLowerCase() === 'websocket') server.accept(request, stream, head);
+    // What we write now would be taken for that answer, or come in the middle of it.
+    if (app.answering(stream)) stream.destroy();
+    else if (request.headers.upgrade?.toLowerCase() === 'websocket') server.accept(request, stream, head);
     else passOn(app.server, request, stream, head);
   });
   options.shutdown.addEventListener('abort', () => {

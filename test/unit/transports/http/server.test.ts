@@ -307,6 +307,25 @@ describe('other paths', () => {
     expect(response.json()).toMatchObject({ header: { code: 10003 }, payload: null });
   });
 
+  it('answers 404 to a path that would be a pattern of routes', async () => {
+    const { app, errors } = await setup(echo);
+    for (const url of ['/:a(b', '/*x', '/:a', '/*', '/v1/private/:a']) {
+      expect((await app.inject(url)).statusCode).toBe(404);
+    }
+    expect(errors).toEqual([]);
+  });
+
+  it('answers a URL that cannot be decoded with 400 and the document of an error', async () => {
+    const { app } = await setup(echo);
+    const response = await app.inject({ method: 'POST', url: '/%zz', payload: '{}' });
+    expect(response.statusCode).toBe(400);
+    expect(response.headers['x-aiges-code']).toBe('10000');
+    expect(response.json()).toMatchObject({
+      header: { code: 10000, message: expect.stringContaining('/%zz') as unknown },
+      payload: null,
+    });
+  });
+
   it('answers probes', async () => {
     const { app } = await setup(echo);
     expect((await app.inject('/healthz')).json()).toEqual({ status: 'ok' });

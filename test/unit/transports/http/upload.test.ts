@@ -1,6 +1,10 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { describe, expect, it } from 'vitest';
+import type { Descriptor } from '../../../../src/core/descriptor.js';
 import { DataType } from '../../../../src/core/frame.js';
+import { RequestCheck } from '../../../../src/schema/request-check.js';
+import { describeService } from '../../../../src/schema/service-schema.js';
+import type { Endpoint } from '../../../../src/transports/json/endpoint.js';
 import type { Answer } from '../../../fixtures/fake-runtime.js';
 import { body, descriptor, param } from '../../../fixtures/descriptors.js';
 import { form, type FormPart } from '../../../fixtures/forms.js';
@@ -56,6 +60,13 @@ const digits = descriptor({
   inputs: [body('img', { type: DataType.image, attributes: { encoding: 'jpg' } })],
 });
 
+/** Checks requests against what a service declares, as the loader does. */
+function checkOf(declared: Descriptor): Endpoint['check'] {
+  const schema = describeService(declared, 'echo');
+  const requests = new RequestCheck({ schema: () => schema, unknownFields: 'refuse', onUnknown: () => undefined });
+  return requests.check.bind(requests);
+}
+
 describe('a raw body', () => {
   it('is refused with 415 when nobody can say what the input is called', async () => {
     const server = await recording();
@@ -103,7 +114,7 @@ describe('a raw body', () => {
   });
 
   it('is of the type that the plugin declares', async () => {
-    const server = await recording({ descriptor: digits });
+    const server = await recording({ descriptor: digits, check: checkOf(digits) });
     await post(server, png, 'application/octet-stream', '?threshold=0.50&raw=true');
     expect(server.seen()).toEqual({
       params: { threshold: '0.5', raw: 'true' },
@@ -198,6 +209,16 @@ describe('a form', () => {
     expect(message(other)).toContain('parameter "lang" comes more than once');
   });
 
+  it('is refused when a parameter is not in UTF-8, with its name', async () => {
+    const server = await recording({ inputs: ['text'] });
+    const response = await postForm(server, [{ name: 'lang', data: Buffer.from([0xe9, 0x6e]) }]);
+    expect(response.statusCode).toBe(400);
+    expect(message(response)).toContain('part "lang" is a parameter, but not in UTF-8');
+    expect(server.runtime.calls).toBe(0);
+    // An input is bytes.
+    expect((await postForm(server, [{ name: 'text', data: Buffer.from([0xe9]) }])).statusCode).toBe(200);
+  });
+
   it('may have an input and a parameter of one name', async () => {
     const named = descriptor({ params: [param('text')], inputs: [body('text')] });
     const server = await recording({ descriptor: named });
@@ -249,6 +270,27 @@ describe('a form', () => {
       inputs: [
         { key: 'img', type: DataType.image, data: png.toString('latin1'), desc: { encoding: 'apng', width: '28' } },
       ],
+    });
+  });
+
+  it.each([
+    ['nothing else', []],
+    ['a parameter', [{ name: 'threshold', data: '0.5' }]],
+  ])('keeps the parameters of its document, whatever that calls the service, and adds %s', async (_what, fields) => {
+    const declared = descriptor({
+      params: [param('lang', { fallback: 'zh' }), param('threshold', { type: 'number' })],
+      inputs: [body('img', { type: DataType.image })],
+    });
+    const server = await recording({ descriptor: declared, check: checkOf(declared) });
+    const response = await postForm(server, [
+      { name: 'request', data: '{"parameter":{"ours":{"lang":"en"}}}' },
+      { name: 'img', data: png, filename: 'a.png' },
+      ...fields,
+    ]);
+    expect(response.statusCode).toBe(200);
+    expect(server.seen()?.params).toEqual({
+      lang: 'en',
+      ...Object.fromEntries(fields.map(({ name, data }) => [name, data])),
     });
   });
 

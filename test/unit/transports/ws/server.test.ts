@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus } from '../../../../src/core/frame.js';
 import { eventually } from '../../../fixtures/eventually.js';
+import { gate } from '../../../fixtures/fake-runtime.js';
 import { RawWs, rawFrame, textOf, WsClient } from '../../../fixtures/ws-client.js';
 import {
   echoRuntime,
@@ -130,6 +131,29 @@ describe('HTTP beside it', () => {
       `${path} takes WebSocket connections with GET: send the headers of an upgrade\n`,
     );
   });
+
+  it.each(['websocket', 'h2c'])(
+    'behind an answer that has not ended is not answered in its place: %s',
+    async (upgrade) => {
+      const hold = gate();
+      const setup = await start({
+        once: async (_call, frames) => {
+          await hold.promise;
+          return frames;
+        },
+      });
+      const socket = connect(setup.port, '127.0.0.1');
+      const received = text(socket);
+      socket.write(`POST ${wsRoute} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}`);
+      await eventually(() => setup.service.load.running).toBe(1);
+      const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13';
+      socket.write(
+        `GET ${wsRoute} HTTP/1.1\r\nhost: x\r\nupgrade: ${upgrade}\r\nconnection: Upgrade\r\n${key}\r\n\r\n`,
+      );
+      expect(await received).toBe('');
+      hold.open();
+    },
+  );
 
   it('still serves clients that would rather speak HTTP/2', async () => {
     const setup = await start({ once: (_call, frames) => [...frames] });
