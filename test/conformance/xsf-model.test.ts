@@ -125,7 +125,8 @@ function allowed({ op, create, once, damaged }: Operation, state: State, live: n
 function next({ op, create, once, damaged }: Operation, state: State, { output }: XsfAnswer): State {
   if (op === 'ping' || op === 'nonsense' || damaged || output === null) return state;
   if (!create && state !== 'live') return state;
-  if (output.code === 10110 || output.code === 10105) return state;
+  // 10105 refuses a new session; one that has begun fails with it, when it learns late that the engine still owes a callback.
+  if (output.code === 10110 || (create && output.code === 10105)) return state;
   if (create && once) return 'ended';
   if (op === 'AIExcp' || output.code !== 0 || output.status === 2 || output.status === 3) return 'ended';
   return 'live';

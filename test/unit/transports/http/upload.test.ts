@@ -117,7 +117,8 @@ describe('a raw body', () => {
     const server = await recording({ descriptor: digits, check: checkOf(digits) });
     await post(server, png, 'application/octet-stream', '?threshold=0.50&raw=true');
     expect(server.seen()).toEqual({
-      params: { threshold: '0.5', raw: 'true' },
+      // As it was written, checked as the number that it is.
+      params: { threshold: '0.50', raw: 'true' },
       inputs: [{ key: 'img', type: DataType.image, data: png.toString('latin1'), desc: {} }],
     });
   });
