@@ -21,6 +21,12 @@ export default {
       from: { path: '^src/' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-dev', 'unknown', 'undetermined'] },
     },
+    {
+      name: 'only-what-npm-ci-installs',
+      severity: 'error',
+      from: { pathNot: '^src/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'unknown'] },
+    },
     layer('core-imports-nothing', '^src/core/', '^src/core/'),
     layer('config-imports-core', '^src/config/', '^src/(core|config|schema)/'),
     layer('observability-imports-core', '^src/observability/', '^src/(core|observability)/'),
