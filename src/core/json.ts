@@ -14,3 +14,8 @@ export function formatPath(keys: readonly string[]): string {
     return path === '' ? key : `${path}.${key}`;
   }, '');
 }
+
+/** Whether a JSON value is an object, and no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,3 +1,5 @@
+import { isObject } from '../core/json.js';
+
 export interface TaskStatusOptions {
   /** http or https, without user and password. */
   readonly url: string;
@@ -155,10 +157,6 @@ function parse(text: string): Record<string, unknown> {
   if (!isObject(answer)) throw new Failure('the answer is no JSON object');
   if (answer['code'] === 0) return answer;
   throw new Failure(typeof answer['code'] === 'number' ? `code ${answer['code']}` : 'the answer has no code');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function reasonOf(error: unknown): string {

@@ -1,7 +1,6 @@
 import { DataType } from '../core/frame.js';
-import { describeJson, formatPath } from '../core/json.js';
+import { describeJson, formatPath, isObject } from '../core/json.js';
 import { byteRules, type ErrorObject, keysOf } from './rules.js';
-import { isObject } from './shape.js';
 
 /** More than these would bury the one that matters. */
 const most = 3;

@@ -1,12 +1,11 @@
 import type { BodyDescriptor, Descriptor, ParamDescriptor } from '../core/descriptor.js';
 import { DataType, type DataTypeName, dataTypeName } from '../core/frame.js';
-import { formatPath } from '../core/json.js';
+import { formatPath, isObject } from '../core/json.js';
 import { answerSchema, eitherOf, type JsonSchema, wishSchema, without } from './json-schema.js';
 import { convertRules } from './legacy-rules.js';
 import type { Members, OnFault } from './members.js';
 import { byteRules } from './rules.js';
 import type { ServiceSchema } from './service-schema.js';
-import { isObject } from './shape.js';
 
 export interface LegacyDocument {
   readonly schema: ServiceSchema;

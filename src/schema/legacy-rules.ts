@@ -1,9 +1,9 @@
-import { describeJson } from '../core/json.js';
+import { describeJson, isObject } from '../core/json.js';
 import type { JsonSchema } from './json-schema.js';
 import type { OnFault } from './members.js';
 import { describeFaults } from './faults.js';
 import { byteRules, compileRules } from './rules.js';
-import { isObject, shapeOf } from './shape.js';
+import { shapeOf } from './shape.js';
 
 /** Told about a keyword that has no effect here. */
 type OnUnmapped = (keyword: string, keys: readonly string[]) => void;

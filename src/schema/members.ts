@@ -1,5 +1,4 @@
-import { describeJson, formatPath } from '../core/json.js';
-import { isObject } from './shape.js';
+import { describeJson, formatPath, isObject } from '../core/json.js';
 
 /** Collects what is wrong with a document, so that a person mends it once. */
 export type OnFault = (keys: readonly string[], reason: string) => void;

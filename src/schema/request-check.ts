@@ -1,11 +1,11 @@
 import { AigesError } from '../core/errors.js';
 import { DataType } from '../core/frame.js';
-import { formatPath } from '../core/json.js';
+import { formatPath, isObject } from '../core/json.js';
 import { describeFaults } from './faults.js';
 import { type JsonSchema, without } from './json-schema.js';
 import { compileRules, type DataSizes, type ValidateFunction } from './rules.js';
 import type { ServiceSchema } from './service-schema.js';
-import { isObject, settle, type Shape, shapeOf } from './shape.js';
+import { settle, type Shape, shapeOf } from './shape.js';
 
 export interface RequestCheckOptions {
   /** What the service takes now. Rules are made anew when it is another object. */

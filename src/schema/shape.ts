@@ -1,4 +1,5 @@
 import { parseDecimal } from '../core/decimal.js';
+import { isObject } from '../core/json.js';
 import type { JsonSchema } from './json-schema.js';
 
 /** What is to be done to a value before rules are about it. Made once for a schema. */
@@ -98,10 +99,6 @@ function readText(text: string, as: Shape['reads']): string | number | boolean {
   }
   const number = parseDecimal(text);
   return number !== null && (!Number.isInteger(number) || Number.isSafeInteger(number)) ? number : text;
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isSchema(value: unknown): value is JsonSchema {

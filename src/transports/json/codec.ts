@@ -1,7 +1,7 @@
 import type { ExpectedOutput } from '../../core/call.js';
 import { formatDecimal } from '../../core/decimal.js';
 import { AigesError } from '../../core/errors.js';
-import { DataStatus, DataType, dataTypeName, type DataTypeName, type Frame } from '../../core/frame.js';
+import { DataType, dataTypeName, type DataTypeName, type Frame } from '../../core/frame.js';
 import { describeJson } from '../../core/json.js';
 
 type Json = null | boolean | number | string | Json[] | JsonObject;
@@ -54,16 +54,6 @@ export interface DecodeOptions {
   readonly statusOf: (input: string) => number;
   /** Data that is not in the document, by input; the document has an empty text in its place. */
   readonly apart: ReadonlyMap<string, Uint8Array>;
-}
-
-const allHere: DecodeOptions = { statusOf: () => DataStatus.once, apart: new Map() };
-
-/**
- * Decodes the body of a one-shot request.
- * @throws AigesError as `parseDocument` and `decodeDocument`
- */
-export function decodeOnce(body: Buffer): OnceRequest {
-  return decodeDocument(parseDocument(body), allHere);
 }
 
 /** @throws AigesError `undecodableBody` for what is no JSON object in UTF-8 */

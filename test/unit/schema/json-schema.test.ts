@@ -9,7 +9,8 @@ import {
   paramSchema,
   requestSchema,
 } from '../../../src/schema/json-schema.js';
-import { decodeOnce, encodeError, encodeOnce } from '../../../src/transports/json/codec.js';
+import { encodeError, encodeOnce } from '../../../src/transports/json/codec.js';
+import { decodeOnce } from '../../fixtures/json-document.js';
 import { AigesError } from '../../../src/core/errors.js';
 import { body, descriptor, param } from '../../fixtures/descriptors.js';
 

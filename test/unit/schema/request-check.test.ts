@@ -9,7 +9,7 @@ import { describeService, followDescriptor, type ServiceSchema } from '../../../
 import { readSchemaFile } from '../../../src/schema/schema-file.js';
 import type { Declaration } from '../../../src/sdk/declaration.js';
 import { readParams } from '../../../src/sdk/request.js';
-import { decodeOnce } from '../../../src/transports/json/codec.js';
+import { decodeOnce } from '../../fixtures/json-document.js';
 import { body, descriptor, param } from '../../fixtures/descriptors.js';
 
 const base64 = Buffer.from('abc').toString('base64');

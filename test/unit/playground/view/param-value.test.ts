@@ -1,21 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Param } from '../../../../playground/catalogue.js';
+import { param as describedParam } from '../../../fixtures/descriptors.js';
 import { limitsOf, paramValue } from '../../../../playground/view/param-value.js';
 
-const param = (changes: Partial<Param>): Param => ({
-  name: 'p',
-  type: 'string',
-  required: false,
-  title: '',
-  description: '',
-  fallback: null,
-  enums: [],
-  minLength: null,
-  maxLength: null,
-  minimum: null,
-  maximum: null,
-  ...changes,
-});
+const param = (changes: Partial<Param>): Param => describedParam('p', changes);
 
 describe('what a request says about a parameter', () => {
   it('is nothing where the form is left as it was', () => {

@@ -6,12 +6,12 @@ import { DataType } from '../../../../src/core/frame.js';
 import {
   type JsonObject,
   decodeDocument,
-  decodeOnce,
   encodeError,
   encodeOnce,
   parseDocument,
   takeData,
 } from '../../../../src/transports/json/codec.js';
+import { decodeOnce } from '../../../fixtures/json-document.js';
 import { textFrame } from '../../../fixtures/fake-runtime.js';
 
 const decode = (body: unknown): ReturnType<typeof decodeOnce> => decodeOnce(Buffer.from(JSON.stringify(body)));

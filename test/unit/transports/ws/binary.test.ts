@@ -1,22 +1,15 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DataStatus, DataType } from '../../../../src/core/frame.js';
 import { BinaryFrame } from '../../../../src/transports/ws/binary.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { FakeRuntime, FakeStream, textFrame } from '../../../fixtures/fake-runtime.js';
 import { packed, unpacked, type WsClient } from '../../../fixtures/ws-client.js';
-import { startWs, stopWs, type WsSetup, type WsSetupChanges } from '../../../fixtures/ws-server.js';
-
-let open: WsSetup | null = null;
+import { openWs, type WsSetup, type WsSetupChanges } from '../../../fixtures/ws-server.js';
 
 async function connect(changes?: WsSetupChanges): Promise<{ setup: WsSetup; client: WsClient }> {
-  open = await startWs(changes);
-  return { setup: open, client: await open.connect(['aiges.binary']) };
+  const setup = await openWs(changes);
+  return { setup, client: await setup.connect(['aiges.binary']) };
 }
-
-afterEach(async () => {
-  await stopWs(open);
-  open = null;
-});
 
 describe('a binary frame', () => {
   it.each([

@@ -1,29 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, type Frame } from '../../../../src/core/frame.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { FakeRuntime, FakeStream, gate } from '../../../fixtures/fake-runtime.js';
 import { rawFrame, textOf } from '../../../fixtures/ws-client.js';
-import {
-  echoRuntime,
-  rawText,
-  startWs,
-  stopWs,
-  type WsSetup,
-  type WsSetupChanges,
-} from '../../../fixtures/ws-server.js';
-
-let open: WsSetup | null = null;
-
-async function start(changes?: WsSetupChanges): Promise<WsSetup> {
-  open = await startWs(changes);
-  return open;
-}
-
-afterEach(async () => {
-  await stopWs(open);
-  open = null;
-});
+import { echoRuntime, rawText, openWs } from '../../../fixtures/ws-server.js';
 
 /** A plugin that takes no packet before the gate is open. */
 function heldRuntime(): { runtime: FakeRuntime; letGo: () => void; writes: () => number } {
@@ -51,7 +32,7 @@ describe('time', () => {
     ['before its first frame', false],
     ['in the middle of its input', true],
   ])('ends a session whose client says nothing %s', async (_when, begun) => {
-    const setup = await start({ runtime: echoRuntime(), limits: { idleTimeoutMs: 300 } });
+    const setup = await openWs({ runtime: echoRuntime(), limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     if (begun) {
       client.sendText('input', 'x', 1);
@@ -63,7 +44,7 @@ describe('time', () => {
   });
 
   it('is not counted by pings of the client', async () => {
-    const setup = await start({ limits: { idleTimeoutMs: 300 } });
+    const setup = await openWs({ limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     client.send({});
     const pinging = setInterval(() => {
@@ -75,7 +56,7 @@ describe('time', () => {
   });
 
   it('stands still while the plugin owes the results of a whole input', async () => {
-    const setup = await start({ limits: { idleTimeoutMs: 300 } });
+    const setup = await openWs({ limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     client.sendText('input', 'x', 2);
     const stream = await setup.stream();
@@ -87,7 +68,7 @@ describe('time', () => {
 
   it('stands still while the plugin has not taken what was sent', async () => {
     const { runtime, letGo } = heldRuntime();
-    const setup = await start({ runtime, limits: { idleTimeoutMs: 300 } });
+    const setup = await openWs({ runtime, limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     client.sendText('input', 'x', 0);
     client.sendText('input', 'y', 2);
@@ -99,7 +80,7 @@ describe('time', () => {
 
   it('stands still while a single request runs', async () => {
     const hold = gate();
-    const setup = await start({ once: () => hold.promise.then(() => []), limits: { idleTimeoutMs: 300 } });
+    const setup = await openWs({ once: () => hold.promise.then(() => []), limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     client.send({});
     await new Promise((resolve) => setTimeout(resolve, 700));
@@ -108,7 +89,7 @@ describe('time', () => {
   });
 
   it('stands still while the client does not read its results', async () => {
-    const setup = await start({ limits: { idleTimeoutMs: 800, maxUnsentBytes: 1024 } });
+    const setup = await openWs({ limits: { idleTimeoutMs: 800, maxUnsentBytes: 1024 } });
     const client = await setup.raw();
     client.write(rawText('x', 1));
     const stream = await setup.stream();
@@ -122,7 +103,7 @@ describe('time', () => {
   });
 
   it('of a whole session ends it, whatever goes on', async () => {
-    const setup = await start({ runtime: echoRuntime(), limits: { sessionTimeoutMs: 80 } });
+    const setup = await openWs({ runtime: echoRuntime(), limits: { sessionTimeoutMs: 80 } });
     const client = await setup.connect();
     const sending = setInterval(() => {
       client.sendText('input', 'x', 1);
@@ -134,7 +115,7 @@ describe('time', () => {
   });
 
   it('of a whole session frees what a client that reads nothing holds', async () => {
-    const setup = await start({ limits: { sessionTimeoutMs: 1500, maxUnsentBytes: 1024 } });
+    const setup = await openWs({ limits: { sessionTimeoutMs: 1500, maxUnsentBytes: 1024 } });
     const client = await setup.raw();
     client.write(rawText('x', 1));
     const stream = await setup.stream();
@@ -148,7 +129,7 @@ describe('time', () => {
 
 describe('pings', () => {
   it('keep a client that answers them, and cut one that does not', async () => {
-    const setup = await start({ limits: { pingMs: 500 } });
+    const setup = await openWs({ limits: { pingMs: 500 } });
     const alive = await setup.connect();
     alive.send({});
     let pings = 0;
@@ -164,7 +145,7 @@ describe('pings', () => {
 
   it('are not held against a client that we do not read', async () => {
     const { runtime, letGo } = heldRuntime();
-    const setup = await start({ runtime, limits: { pingMs: 250, maxFrames: 1 } });
+    const setup = await openWs({ runtime, limits: { pingMs: 250, maxFrames: 1 } });
     const client = await setup.connect();
     for (let i = 0; i < 20; i++) client.sendText('input', 'x', i < 19 ? 1 : 2);
     await new Promise((resolve) => setTimeout(resolve, 900));
@@ -173,7 +154,7 @@ describe('pings', () => {
   });
 
   it('of a client in a flood are answered or its connection is cut, and hold nothing', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.raw();
     client.pause();
     const ping = rawFrame({ opcode: 9, data: 'x'.repeat(125) });
@@ -189,7 +170,7 @@ describe('pings', () => {
 describe('a plugin that is slower than its client', () => {
   it('has the connection wait when enough frames wait, and gets all of them in order', async () => {
     const { runtime, letGo, writes } = heldRuntime();
-    const setup = await start({ runtime, limits: { maxFrames: 4 } });
+    const setup = await openWs({ runtime, limits: { maxFrames: 4 } });
     const client = await setup.connect();
     const frames = 2000;
     const text = (index: number): string => `${index}-`.padEnd(16 * 1024, 'x');
@@ -207,7 +188,7 @@ describe('a plugin that is slower than its client', () => {
 
   it('has it wait for bytes as for frames, and takes a frame that is larger than all that may wait', async () => {
     const { runtime, letGo, writes } = heldRuntime();
-    const setup = await start({ runtime, limits: { maxFrameBytes: 1000 } });
+    const setup = await openWs({ runtime, limits: { maxFrameBytes: 1000 } });
     const client = await setup.connect();
     const held = 'x'.repeat(500_000);
     for (let i = 0; i < 60; i++) client.sendText('input', held, i < 59 ? 1 : 2);
@@ -222,7 +203,7 @@ describe('a plugin that is slower than its client', () => {
 
   it('has it wait for small frames that came in one piece too', async () => {
     const { runtime, letGo } = heldRuntime();
-    const setup = await start({ runtime, limits: { maxFrames: 2 } });
+    const setup = await openWs({ runtime, limits: { maxFrames: 2 } });
     const client = await setup.raw();
     const frames = 5000;
     client.write(...Array.from({ length: frames }, () => rawText('x', 1)), rawText('end', 2));
@@ -235,7 +216,7 @@ describe('a plugin that is slower than its client', () => {
   it('has the frames that wait thrown away when the session fails, unread, and one failure told', async () => {
     const { runtime, letGo, writes } = heldRuntime();
     const shutdown = new AbortController();
-    const setup = await start({ runtime, limits: { maxFrames: 2 }, options: { shutdown: shutdown.signal } });
+    const setup = await openWs({ runtime, limits: { maxFrames: 2 }, options: { shutdown: shutdown.signal } });
     const client = await setup.raw();
     const broken = rawFrame({ opcode: 1, data: '{' });
     // One is with the plugin, one in the session.
@@ -272,7 +253,7 @@ describe('clients that are slower than their plugin', () => {
       };
       return stream;
     };
-    const setup = await start({ runtime, permits: sessions, limits: { maxUnsentBytes } });
+    const setup = await openWs({ runtime, permits: sessions, limits: { maxUnsentBytes } });
     const clients = await Promise.all(
       Array.from({ length: sessions }, async (_, index) => {
         // Half of them with, half without base64.

@@ -1,33 +1,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus } from '../../../../src/core/frame.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { gate } from '../../../fixtures/fake-runtime.js';
 import { RawWs, rawFrame, textOf, WsClient } from '../../../fixtures/ws-client.js';
-import {
-  echoRuntime,
-  rawText,
-  startWs,
-  stopWs,
-  type WsSetup,
-  type WsSetupChanges,
-  wsRoute,
-} from '../../../fixtures/ws-server.js';
-
-let open: WsSetup | null = null;
-
-async function start(changes?: WsSetupChanges): Promise<WsSetup> {
-  open = await startWs(changes);
-  return open;
-}
-
-afterEach(async () => {
-  await stopWs(open);
-  open = null;
-});
+import { echoRuntime, rawText, openWs, type WsSetup, wsRoute } from '../../../fixtures/ws-server.js';
 
 /** What the server answers to bytes, until it closes the connection. */
 async function answerTo(port: number, request: string): Promise<string> {
@@ -45,7 +25,7 @@ async function refusalOf(setup: WsSetup, path: string, headers: Record<string, s
 
 describe('a handshake', () => {
   it('at another path is refused with 404 and the routes that there are', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const request = `GET /nope HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n`;
     const answer = await answerTo(setup.port, request);
     expect(answer).toMatch(/^HTTP\/1.1 404 Not Found\r\n/);
@@ -58,7 +38,7 @@ describe('a handshake', () => {
     ['with a version that nobody speaks', `GET ${wsRoute} HTTP/1.1\r\nsec-websocket-version: 7`, 400],
     ['with a header that is none', `GET ${wsRoute} HTTP/1.1\r\n: :`, 400],
   ])('%s is refused', async (_what, head, status) => {
-    const setup = await start();
+    const setup = await openWs();
     const answer = await answerTo(
       setup.port,
       `${head}\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n`,
@@ -67,7 +47,7 @@ describe('a handshake', () => {
   });
 
   it('of a page from elsewhere is refused with 403 where origins are listed; any other is taken', async () => {
-    const setup = await start({ options: { origins: ['https://app.example.com'] } });
+    const setup = await openWs({ options: { origins: ['https://app.example.com'] } });
     expect(await refusalOf(setup, wsRoute, { origin: 'https://evil.example.com' })).toMatch(/ 403 /);
     for (const headers of [{ origin: 'https://app.example.com' }, {}]) {
       expect((await setup.raw(headers)).head).toMatch(/ 101 /);
@@ -75,12 +55,12 @@ describe('a handshake', () => {
   });
 
   it('of any page is taken where none are listed', async () => {
-    const setup = await start();
+    const setup = await openWs();
     expect((await setup.raw({ origin: 'null' })).head).toMatch(/ 101 /);
   });
 
   it('beyond the connections that may be open is refused with 503', async () => {
-    const setup = await start({ limits: { maxConnections: 2 } });
+    const setup = await openWs({ limits: { maxConnections: 2 } });
     const first = await setup.raw();
     await setup.raw();
     const refused = await refusalOf(setup, wsRoute);
@@ -98,12 +78,12 @@ describe('a handshake', () => {
   });
 
   it('before the loader is ready is refused with 503', async () => {
-    const setup = await start({ options: { ready: () => false } });
+    const setup = await openWs({ options: { ready: () => false } });
     expect(await refusalOf(setup, wsRoute)).toMatch(/ 503 /);
   });
 
   it('takes no subprotocol but our own, and no extension', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.raw({
       'sec-websocket-protocol': 'chat, aiges.binary',
       'sec-websocket-extensions': 'permessage-deflate',
@@ -114,7 +94,7 @@ describe('a handshake', () => {
   });
 
   it('may have a query', async () => {
-    const setup = await start({ runtime: echoRuntime() });
+    const setup = await openWs({ runtime: echoRuntime() });
     const client = await WsClient.connect(`${setup.url}?stream_mode=x`);
     client.sendText('input', 'x', 2);
     expect(await client.rest()).toHaveLength(2);
@@ -123,7 +103,7 @@ describe('a handshake', () => {
 
 describe('HTTP beside it', () => {
   it.each([wsRoute, '/ping'])('answers a plain GET of %s with 426 and what to do', async (path) => {
-    const setup = await start();
+    const setup = await openWs();
     const response = await fetch(`http://127.0.0.1:${setup.port}${path}?x=1`);
     expect(response.status).toBe(426);
     expect(response.headers.get('upgrade')).toBe('websocket');
@@ -136,7 +116,7 @@ describe('HTTP beside it', () => {
     'behind an answer that has not ended is not answered in its place: %s',
     async (upgrade) => {
       const hold = gate();
-      const setup = await start({
+      const setup = await openWs({
         once: async (_call, frames) => {
           await hold.promise;
           return frames;
@@ -156,7 +136,7 @@ describe('HTTP beside it', () => {
   );
 
   it('still serves clients that would rather speak HTTP/2', async () => {
-    const setup = await start({ once: (_call, frames) => [...frames] });
+    const setup = await openWs({ once: (_call, frames) => [...frames] });
     const body = '{"payload":{"a":{"text":"eA=="}}}';
     const head = `POST ${wsRoute} HTTP/1.1\r\nhost: x\r\nx-name: caf\u00e9\r\ncontent-length: ${body.length}`;
     const ask = 'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk';
@@ -177,7 +157,7 @@ describe('HTTP beside it', () => {
 
 describe('/ping', () => {
   it('answers ping with pong, and gives everything else back as it is', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await WsClient.connect(`http://127.0.0.1:${setup.port}/ping`);
     for (const data of ['ping', 'PING', '', Buffer.from('ping'), Buffer.from([0, 255])]) client.socket.send(data);
     await eventually(() => client.messages.length).toBe(5);
@@ -194,7 +174,7 @@ describe('/ping', () => {
   });
 
   it('does not read on while its answers are not read, and loses none', async () => {
-    const setup = await start({ limits: { maxUnsentBytes: 1024 } });
+    const setup = await openWs({ limits: { maxUnsentBytes: 1024 } });
     const client = new RawWs(setup.port);
     client.shake('/ping');
     await eventually(() => client.head).not.toBe('');
@@ -208,7 +188,7 @@ describe('/ping', () => {
   });
 
   it('ends when nothing comes', async () => {
-    const setup = await start({ limits: { idleTimeoutMs: 20 } });
+    const setup = await openWs({ limits: { idleTimeoutMs: 20 } });
     const client = await WsClient.connect(`http://127.0.0.1:${setup.port}/ping`);
     expect(await client.ended).toEqual({ code: 1008, reason: 'time out' });
   });
@@ -217,7 +197,7 @@ describe('/ping', () => {
 describe('draining', () => {
   /** A session that fails while its client, which reads nothing, has not been sent its results. */
   async function failedBehindResults(): Promise<{ setup: WsSetup; client: RawWs; idle: () => boolean }> {
-    const setup = await start({ limits: { maxUnsentBytes: 64 << 20 } });
+    const setup = await openWs({ limits: { maxUnsentBytes: 64 << 20 } });
     const client = await setup.raw();
     client.write(rawText('x', 2));
     const stream = await setup.stream();
@@ -236,7 +216,7 @@ describe('draining', () => {
   }
 
   it('refuses new connections, ends those without a session with 1001, lets the others finish', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const running = await setup.connect();
     running.sendText('input', 'x', 1);
     await running.next();
@@ -261,7 +241,7 @@ describe('draining', () => {
   });
 
   it('is not over before a slow client has been sent the end of its session', async () => {
-    const setup = await start({ limits: { maxUnsentBytes: 1024 } });
+    const setup = await openWs({ limits: { maxUnsentBytes: 1024 } });
     const client = await setup.raw();
     client.write(rawText('x', 2));
     const stream = await setup.stream();
@@ -306,7 +286,7 @@ describe('draining', () => {
 
   it('ends what is left when the time is up, with 1001 and why', async () => {
     const shutdown = new AbortController();
-    const setup = await start({ options: { shutdown: shutdown.signal } });
+    const setup = await openWs({ options: { shutdown: shutdown.signal } });
     const client = await setup.connect();
     client.send({});
     await client.next();
@@ -319,7 +299,7 @@ describe('draining', () => {
   });
 
   it('cuts who does not go', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.raw();
     client.pause();
     setup.ws.drain();

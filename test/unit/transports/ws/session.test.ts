@@ -1,30 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, DataType } from '../../../../src/core/frame.js';
 import type { Endpoint } from '../../../../src/transports/json/endpoint.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { FakeRuntime, FakeStream, gate, textFrame } from '../../../fixtures/fake-runtime.js';
 import { rawFrame, textOf } from '../../../fixtures/ws-client.js';
-import {
-  echoRuntime,
-  rawText,
-  startWs,
-  stopWs,
-  type WsSetup,
-  type WsSetupChanges,
-} from '../../../fixtures/ws-server.js';
-
-let open: WsSetup | null = null;
-
-async function start(changes?: WsSetupChanges): Promise<WsSetup> {
-  open = await startWs(changes);
-  return open;
-}
-
-afterEach(async () => {
-  await stopWs(open);
-  open = null;
-});
+import { echoRuntime, rawText, openWs, type WsSetup } from '../../../fixtures/ws-server.js';
 
 const acknowledged = { header: { code: 0, message: 'success', status: 0 } };
 
@@ -40,7 +21,7 @@ describe('a frame that is at fault', () => {
     ['asks for delivery through a queue', '{"header":{"downMethod":"async"}}', 10106, /^invalid downMethod/],
   ])('that %s ends the session with an error frame, and 1000', async (_what, text, code, message) => {
     for (const first of [true, false]) {
-      const setup = await start({ runtime: echoRuntime() });
+      const setup = await openWs({ runtime: echoRuntime() });
       const client = await setup.connect();
       if (!first) {
         if (code === 10106) break;
@@ -56,14 +37,13 @@ describe('a frame that is at fault', () => {
       expect(end.code).toBe(1000);
       expect(error.header.message.startsWith(end.reason)).toBe(true);
       expect(setup.errors).toHaveLength(1);
-      await stopWs(setup);
     }
   });
 
   it('that names an input that the service does not have is refused', async () => {
     const runtime = echoRuntime();
     runtime.inputs = ['input'];
-    const setup = await start({ runtime });
+    const setup = await openWs({ runtime });
     const client = await setup.connect();
     client.sendText('inptu', 'x');
     expect(await client.next()).toMatchObject({ header: { code: 10009 } });
@@ -85,7 +65,7 @@ describe('a failure', () => {
       };
       return stream;
     };
-    const setup = await start({ runtime });
+    const setup = await openWs({ runtime });
     const client = await setup.connect();
     client.sendText('input', 'x');
     expect(await client.next()).toMatchObject(acknowledged);
@@ -100,7 +80,7 @@ describe('a failure', () => {
     runtime.openStream = () => {
       throw new AigesError('createFailed', { message: 'no model;code=3' });
     };
-    const setup = await start({ runtime });
+    const setup = await openWs({ runtime });
     const client = await setup.connect();
     client.send({});
     expect(await client.next()).toMatchObject(acknowledged);
@@ -109,7 +89,7 @@ describe('a failure', () => {
   });
 
   it('after results comes behind them', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.connect();
     client.sendText('input', 'x');
     const stream = await setup.stream();
@@ -121,7 +101,7 @@ describe('a failure', () => {
   });
 
   it('of a plugin to give a last result is told as one', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.connect();
     client.sendText('input', 'x', 2);
     (await setup.stream()).end();
@@ -139,7 +119,7 @@ describe('a failure', () => {
       stream.close = () => letGo.promise.then(close);
       return stream;
     };
-    const setup = await start({ runtime, permits: 1 });
+    const setup = await openWs({ runtime, permits: 1 });
     const client = await setup.connect();
     client.send({});
     await client.next();
@@ -152,7 +132,7 @@ describe('a failure', () => {
   });
 
   it('for want of a licence closes with 1013 and without an acknowledgement', async () => {
-    const setup = await start({ permits: 1 });
+    const setup = await openWs({ permits: 1 });
     const first = await setup.connect();
     first.send({});
     await first.next();
@@ -165,7 +145,7 @@ describe('a failure', () => {
 
 describe('a stream', () => {
   it('is acknowledged, gives its results, and closes after the last', async () => {
-    const setup = await start({ runtime: echoRuntime() });
+    const setup = await openWs({ runtime: echoRuntime() });
     const client = await setup.connect();
     client.sendText('input', 'a', 0);
     client.sendText('input', 'b', 1);
@@ -185,7 +165,7 @@ describe('a stream', () => {
   });
 
   it('takes text and binary frames with the same JSON in them', async () => {
-    const setup = await start({ runtime: echoRuntime() });
+    const setup = await openWs({ runtime: echoRuntime() });
     const client = await setup.connect();
     client.send({});
     client.socket.send(Buffer.from('{"payload":{"input":{"text":"eA==","status":2}}}'));
@@ -200,7 +180,7 @@ describe('a stream', () => {
       seen.open(call.params);
       return new FakeStream(runtime);
     };
-    const setup = await start({ runtime });
+    const setup = await openWs({ runtime });
     const client = await setup.connect();
     const output = { encoding: 'utf8', data_type: 'text' };
     client.send({ header: { appid: 7, sid: 'mine' }, parameter: { echo: { lang: 'en', result: output } } });
@@ -217,7 +197,7 @@ describe('a stream', () => {
   });
 
   it('opens with an empty payload, and skips such frames later', async () => {
-    const setup = await start({ runtime: echoRuntime() });
+    const setup = await openWs({ runtime: echoRuntime() });
     const client = await setup.connect();
     client.send({ payload: {} });
     client.send({ payload: {} });
@@ -236,7 +216,7 @@ describe('a stream', () => {
       };
       return stream;
     };
-    const setup = await start({ runtime });
+    const setup = await openWs({ runtime });
     const client = await setup.connect();
     client.sendText('a', '1');
     client.sendText('a', '2');
@@ -250,7 +230,7 @@ describe('a stream', () => {
       checked.push({ begins, continues });
       if (JSON.stringify(document).includes('image')) throw new AigesError('invalidInput', { detail: 'no audio' });
     };
-    const setup = await start({ runtime: echoRuntime(), endpoint: { check } });
+    const setup = await openWs({ runtime: echoRuntime(), endpoint: { check } });
     const client = await setup.connect();
     client.send({});
     client.sendText('input', 'x', 1);
@@ -260,7 +240,7 @@ describe('a stream', () => {
   });
 
   it('ends its input with status 3 as with 2', async () => {
-    const setup = await start({ runtime: echoRuntime() });
+    const setup = await openWs({ runtime: echoRuntime() });
     const client = await setup.connect();
     client.sendText('input', 'whole', 3);
     expect((await client.rest()).map((frame) => frame.header.status)).toEqual([0, 3]);
@@ -268,7 +248,7 @@ describe('a stream', () => {
   });
 
   it('gives JSON as JSON where the format says so and it is, and base64 everywhere else', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.connect();
     client.send({});
     await client.next();
@@ -293,7 +273,7 @@ describe('a stream', () => {
       ['soft', 'boolean'],
       ['wrong', 'number'],
     ] as const);
-    const setup = await start({
+    const setup = await openWs({
       endpoint: { attributeType: (output, name) => (output === 'result' ? (types.get(name as 'seq') ?? null) : null) },
     });
     const client = await setup.connect();
@@ -320,7 +300,7 @@ describe('a stream', () => {
   });
 
   it('loses nothing of a result that has a name twice', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.connect();
     client.send({});
     await client.next();
@@ -338,7 +318,7 @@ describe('a stream', () => {
   });
 
   it('answers frames after the end of its input with nothing, and loses no result over them', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.connect();
     client.sendText('input', 'x', 2);
     client.send({});
@@ -351,7 +331,7 @@ describe('a stream', () => {
   });
 
   it('does not look at frames that come when the last result is on its way', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.raw();
     client.write(rawText('x', 2));
     const stream = await setup.stream();
@@ -397,7 +377,7 @@ describe('a client that leaves', () => {
   ];
 
   it.each(ways)('%s ends the session at once, once', async (_how, leave) => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.raw();
     client.write(rawText('x', 0));
     const stream = await setup.stream();
@@ -409,7 +389,7 @@ describe('a client that leaves', () => {
   });
 
   it.each(ways)('%s ends the session at once even when it has not read its results', async (_how, leave) => {
-    const setup = await start({ limits: { maxUnsentBytes: 1024 } });
+    const setup = await openWs({ limits: { maxUnsentBytes: 1024 } });
     const client = await setup.raw();
     client.pause();
     client.write(rawText('x', 0));
@@ -427,7 +407,7 @@ describe('a client that leaves', () => {
     const opening = gate<FakeStream>();
     const runtime = new FakeRuntime();
     runtime.openStream = () => opening.promise;
-    const setup = await start({ runtime });
+    const setup = await openWs({ runtime });
     const client = await setup.connect();
     client.send({});
     await client.next();
@@ -438,7 +418,7 @@ describe('a client that leaves', () => {
   });
 
   it('before its first frame leaves nothing', async () => {
-    const setup = await start();
+    const setup = await openWs();
     const client = await setup.raw();
     client.reset();
     await setup.ws.idle();
@@ -448,7 +428,7 @@ describe('a client that leaves', () => {
 
 describe('a service that takes single requests', () => {
   it('answers one frame with one frame, and closes', async () => {
-    const setup = await start({ once: (_call, frames) => frames.map((frame) => ({ ...frame, key: 'result' })) });
+    const setup = await openWs({ once: (_call, frames) => frames.map((frame) => ({ ...frame, key: 'result' })) });
     const client = await setup.connect();
     client.sendText('input', 'x');
     const frames = await client.rest();
@@ -462,7 +442,7 @@ describe('a service that takes single requests', () => {
   });
 
   it('refuses input in several frames', async () => {
-    const setup = await start({ once: () => [] });
+    const setup = await openWs({ once: () => [] });
     const client = await setup.connect();
     client.sendText('input', 'x', 0);
     const error = await client.next();
@@ -473,7 +453,7 @@ describe('a service that takes single requests', () => {
 
   it('does not read further frames', async () => {
     const hold = gate();
-    const setup = await start({ once: (_call, frames) => hold.promise.then(() => [...frames]) });
+    const setup = await openWs({ once: (_call, frames) => hold.promise.then(() => [...frames]) });
     const client = await setup.connect();
     client.sendText('input', 'first');
     client.socket.send('{');
@@ -485,7 +465,7 @@ describe('a service that takes single requests', () => {
   });
 
   it('tells of the failure of the plugin', async () => {
-    const setup = await start({
+    const setup = await openWs({
       once: () => {
         throw new AigesError('execFailed', { message: 'bad picture;code=7' });
       },
@@ -498,7 +478,7 @@ describe('a service that takes single requests', () => {
 
   it('tells the plugin when the client leaves, and gives up when its time is over', async () => {
     const reasons: unknown[] = [];
-    const setup = await start({
+    const setup = await openWs({
       once: (call) =>
         new Promise((resolve) => {
           call.signal.addEventListener('abort', () => {
