@@ -46,8 +46,8 @@ export default {
     },
     layer(
       'host-builds-everything',
-      '^src/host\\.ts$',
-      '^src/(core|config|data|delivery|engine|runtimes|schema|transports|observability)/',
+      '^src/host(/|\\.ts$)',
+      '^src/(core|config|data|delivery|engine|host|runtimes|schema|transports|observability)/',
     ),
     {
       name: 'the-playground-stands-alone',

@@ -4,32 +4,27 @@ import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
-import type { Config, DeliveryConfig, HttpConfig, ServiceConfig } from './config/config.js';
-import { type Address, formatAddress } from './core/address.js';
+import type { Config, ServiceConfig } from './config/config.js';
+import type { Address } from './core/address.js';
 import { AigesError } from './core/errors.js';
 import type { PluginInfo, PluginRuntime } from './core/runtime.js';
 import { toAbortSignal } from './core/signal.js';
 import { createDataSource, type DataSource, isRemote } from './data/data-source.js';
 import { InputStore } from './data/store-input.js';
-import { Delivery } from './delivery/delivery.js';
-import { connectRabbit } from './delivery/rabbitmq.js';
-import { TaskStatus } from './delivery/task-status.js';
 import { Admission } from './engine/admission.js';
 import { aborted } from './engine/deadline.js';
 import { RateLimit } from './engine/rate-limit.js';
 import { Service } from './engine/service.js';
+import { Gateway } from './host/gateway.js';
+import { listening } from './host/listening.js';
+import { openPosting } from './host/posting.js';
+import type { Served } from './host/served.js';
 import type { Logger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
 import { bindToNode, counters, loadRuntime } from './runtimes/load.js';
-import { openApiDocument } from './schema/openapi.js';
-import { RequestCheck } from './schema/request-check.js';
-import { attributeType, followDescriptor } from './schema/service-schema.js';
+import { followDescriptor } from './schema/service-schema.js';
 import { acceptGrpcJsServices } from './transports/grpc/adapter.js';
 import { createGrpcServer } from './transports/grpc/create.js';
-import { createHttpServer, type HttpServer } from './transports/http/server.js';
-import type { Endpoint } from './transports/json/endpoint.js';
-import { serveWs, type WsServer } from './transports/ws/server.js';
-import { Postback } from './transports/xsf/postback.js';
 import { serveXsf } from './transports/xsf/server.js';
 import { serveToolbox } from './transports/xsf/toolbox.js';
 
@@ -69,20 +64,16 @@ export interface HostOptions {
   readonly loadRuntime?: (service: ServiceConfig) => PluginRuntime;
   /** Gets what makes the runtime of a service, as often as it is called, and gives the one that the service uses. */
   readonly wrapRuntime?: (make: () => PluginRuntime, service: ServiceConfig) => PluginRuntime;
+  /** How long a plugin may take to end; 10,000 when absent. */
+  readonly finiMs?: number;
 }
 
 /** How long an answer that says "shutting down" may take to reach its client before connections are cut. */
 const lastWordsMs = 1000;
 
-/** Silence after which a stream over HTTP says that it is still there: proxies cut connections after a minute or less. */
-const pingMs = 15_000;
-
-/** How long an engine may take to end. */
-const finiMs = 10_000;
-
 /** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
 export function createHost(config: Config, options: HostOptions): Host {
-  const { log, wrapRuntime = (make: () => PluginRuntime): PluginRuntime => make() } = options;
+  const { log, wrapRuntime = (make: () => PluginRuntime): PluginRuntime => make(), finiMs = 10_000 } = options;
   const metrics =
     config.metrics === null
       ? null
@@ -115,7 +106,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       }));
   const data = openData(config);
   const inputs = createInputStore(log);
-  const served = config.services.map((serviceConfig) => {
+  const served: readonly Served[] = config.services.map((serviceConfig) => {
     const service = new Service({
       name: serviceConfig.name,
       runtime: wrapRuntime(() => load(serviceConfig), serviceConfig),
@@ -148,7 +139,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     log[level]({ ...context, code: error.code, detail: error.detail ?? undefined, err: error.cause }, error.message);
   };
 
-  const posting = config.delivery === null ? null : openDelivery(config.delivery, config.limits, log, onError);
+  const posting = config.delivery === null ? null : openPosting(config.delivery, config.limits, log, onError);
   const grpc = createGrpcServer(config.grpc, (text) => {
     log.warn(text);
   });
@@ -182,107 +173,35 @@ export function createHost(config: Config, options: HostOptions): Host {
   health.addToServer(attach);
   describedServices().addToServer(attach);
 
-  /** Made when the plugins have started: what they declare is part of what it serves. */
-  let http: HttpServer | null = null;
-  let ws: WsServer | null = null;
+  let gateway: Gateway | null = null;
 
   const setReady = (state: boolean): void => {
     ready = state;
     for (const name of ['', 'utils.XsfCall']) health.setStatus(name, state ? 'SERVING' : 'NOT_SERVING');
   };
 
-  /** Every service at each of its paths. */
-  const createEndpoints = (unknownFields: HttpConfig['unknownFields']): Endpoint[] =>
-    served.flatMap(({ service, schema, config: { route, aliases, headerPass } }) => {
-      const requests = new RequestCheck({
-        schema,
-        unknownFields,
-        onUnknown: (field) => {
-          log.warn({ service: service.name, field }, 'a request has a field that the service does not know');
-        },
-      });
-      return [route, ...aliases].map((path) => ({
-        service,
-        route: path,
-        headerPass,
-        // Read anew each time: a plugin that is being written changes.
-        get descriptor() {
-          return schema().descriptor;
-        },
-        check: requests.check.bind(requests),
-        attributeType: (output, attribute) => attributeType(schema(), output, attribute),
-      }));
-    });
-
-  /** What is served now. A plugin that has not started has not said what it takes. */
-  const describe = (): object =>
-    openApiDocument(
-      served.flatMap(({ service: { name, capabilities }, schema, config: { route, aliases, version } }) => {
-        const { once, stream } = capabilities;
-        return [route, ...aliases].map((path) => ({ schema: schema(), name, version, route: path, once, stream }));
-      }),
-    );
-
   const listenHttp = async (): Promise<Address | null> => {
-    if (config.http === null) return null;
-    const { maxBodyBytes, ui, cors, legacyErrors, maxConnections } = config.http;
-    const services = createEndpoints(config.http.unknownFields);
-    const onServiceError = (error: AigesError, context: { readonly route: string }): void => {
-      const service = config.services.find(({ route, aliases }) => [route, ...aliases].includes(context.route))?.name;
-      onError(error, { service, ...context });
-    };
-    http = createHttpServer({
-      services,
-      maxBodyBytes,
-      ui,
-      cors,
-      legacyErrors,
-      maxConnections,
-      patience: {
-        headersMs: config.http.headersTimeoutMs,
-        bodyMs: config.http.bodyTimeoutMs,
-        sendMs: config.http.sendTimeoutMs,
-        keepAliveMs: config.http.keepAliveMs,
-      },
-      onceTimeoutMs: config.limits.onceTimeoutMs,
-      pingMs,
-      ready: () => ready,
-      document: describe,
-      shutdown: shutdown.signal,
-      onError: onServiceError,
-      ...(log.isLevelEnabled('debug')
-        ? {
-            onRequest: (entry) => {
-              log.debug(entry, 'request');
-            },
-          }
-        : {}),
-    });
-    ws = serveWs(http, {
-      services,
-      limits: { ...config.ws, onceTimeoutMs: config.limits.onceTimeoutMs },
-      origins: config.ws.origins,
+    const { http, ws, limits } = config;
+    if (http === null) return null;
+    const { onceTimeoutMs } = limits;
+    gateway = new Gateway(served, {
+      http,
+      ws,
+      onceTimeoutMs,
+      log,
       ready: () => ready,
       shutdown: shutdown.signal,
-      onError: onServiceError,
+      onError,
     });
-    await http.listen({ host: config.http.host, port: config.http.port });
-    const bound = http.server.address();
-    return {
-      host: config.http.host,
-      port: typeof bound === 'object' && bound !== null ? bound.port : config.http.port,
-    };
+    return gateway.listen();
   };
 
   /** Stops listening and resolves when every connection has ended; `cut` ends those that are left. */
   const stopListening = async (cut: AbortSignal): Promise<void> => {
-    const onCut = (): void => {
-      http?.server.closeAllConnections();
-      ws?.cut();
-    };
+    const onCut = (): void => gateway?.cut();
     cut.addEventListener('abort', onCut);
     if (cut.aborted) onCut();
-    await Promise.all([grpc.drain(cut), http?.close()]);
+    await Promise.all([grpc.drain(cut), gateway?.close()]);
   };
 
   /** Ends a plugin; tells whether it ended as it should. */
@@ -358,10 +277,10 @@ export function createHost(config: Config, options: HostOptions): Host {
         shutdown.abort(new AigesError('shuttingDown'));
       }, config.limits.drainTimeoutMs);
       const drained = Promise.all(served.map(({ service }) => service.drain()));
-      ws?.drain();
+      gateway?.drain();
       // A call that nobody waits for is over when its result has arrived, an answer over HTTP when its client has it, a
       // session when its client has been sent it.
-      const idle = drained.then(() => Promise.all([posting?.postback.idle(), http?.answered(), ws?.idle()]));
+      const idle = drained.then(() => Promise.all([posting?.postback.idle(), gateway?.idle()]));
       // Until no call is left, or none has time left, clients can reach us: a session goes on over many calls of theirs.
       await Promise.race([idle, aborted(shutdown.signal)]);
       clearTimeout(timeUp);
@@ -399,67 +318,6 @@ async function within(ms: number, awaited: Promise<unknown>): Promise<boolean> {
   }
 }
 
-interface Posting {
-  readonly delivery: Delivery;
-  readonly postback: Postback;
-  /** What has not been delivered by now is given up. */
-  close(): Promise<void>;
-}
-
-function openDelivery(
-  { taskStatusUrl, ...config }: DeliveryConfig,
-  { onceTimeoutMs }: Config['limits'],
-  log: Logger,
-  onError: (error: AigesError, context: object) => void,
-): Posting {
-  const onWarning = (text: string): void => {
-    log.warn({ queue: config.queue }, text);
-  };
-  const delivery = new Delivery({
-    ...config,
-    connect: (signal) => connectRabbit({ ...config, onWarning }, signal),
-    onTrouble: (reason) => {
-      onWarning(reason.message);
-    },
-    onRestored: (waiting) => {
-      log.info({ queue: config.queue, waiting }, 'results are delivered again');
-    },
-  });
-  const tasks =
-    taskStatusUrl === null
-      ? null
-      : new TaskStatus({
-          url: taskStatusUrl,
-          onDegraded: (reason, taskId) => {
-            log.warn({ taskId, reason }, 'the status of a task is not kept');
-          },
-        });
-  const postback = new Postback({
-    outlet: delivery,
-    tasks,
-    onceTimeoutMs,
-    onError: (error, context) => {
-      onError(error, { op: 'async', ...context });
-    },
-    onUndelivered: (reason, { code, ...context }) => {
-      log.error(
-        { ...context, code, failed: delivery.counts.failed, reason: reason.message },
-        'a result was not delivered',
-      );
-    },
-  });
-  return {
-    delivery,
-    postback,
-    async close() {
-      tasks?.close();
-      await delivery.close();
-      // What is given up has its line in the log before the last one.
-      await postback.idle();
-    },
-  };
-}
-
 function openData(config: Config): DataSource {
   try {
     return createDataSource(config.data);
@@ -479,28 +337,4 @@ function createInputStore(log: Logger): InputStore {
 function describedServices(): ReflectionService {
   const ours = ['xsf.proto', 'loader.proto'].map((file) => fileURLToPath(new URL(`../proto/${file}`, import.meta.url)));
   return new ReflectionService(loadSync([...ours, healthProto]));
-}
-
-async function listening<T>(listen: Promise<T>, what: string, address: Address | null): Promise<T> {
-  try {
-    return await listen;
-  } catch (error) {
-    // It says itself what is wrong, and it is not the address.
-    if (error instanceof AigesError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    const where = address === null ? '' : formatAddress(address);
-    const why =
-      code === 'EADDRINUSE'
-        ? 'the port is in use; choose another one, or 0 for any free one'
-        : code === 'EADDRNOTAVAIL'
-          ? 'this machine does not have that address'
-          : code === 'EACCES'
-            ? 'not permitted; ports below 1024 need a privileged user'
-            : (error as Error).message;
-    const key = what === 'HTTP' ? '[http].listen' : 'host and port of the service section';
-    throw new AigesError('initFailed', {
-      message: `cannot listen for ${what} on ${where}: ${why} (${key})`,
-      cause: error,
-    });
-  }
 }
