@@ -1,3 +1,5 @@
+import { UsageError } from './usage-error.js';
+
 /** What the flags of the original ask for: the arguments of ours, and what its owner should hear. */
 export interface Translated {
   readonly args: readonly string[];
@@ -35,9 +37,9 @@ export function translateLegacy(argv: readonly string[]): Translated | null {
     if (option !== undefined) args.push(option, value);
     else if (name === 'm') checkMode(value);
     else if (name === 'mnist')
-      throw new Error('-mnist: there is no demo to download; the demo of this loader is in demo/digits');
+      throw new UsageError('-mnist: there is no demo to download; the demo of this loader is in demo/digits');
     else if (platformFlags.has(name) || name.startsWith('bvt')) ignored.push(`-${name}`);
-    else throw new Error(`-${name}: unknown flag; see aiges-ts --help`);
+    else throw new UsageError(`-${name}: unknown flag; see aiges-ts --help`);
   }
   const warning = `${ignored.join(', ')}: for the platform of the original, ignored`;
   return { args, warnings: ignored.length === 0 ? [] : [warning] };
@@ -45,7 +47,7 @@ export function translateLegacy(argv: readonly string[]): Translated | null {
 
 function checkMode(mode: string): void {
   if (!fileModes.has(mode)) {
-    throw new Error(`-m=${mode}: the configuration centre is not offered; use -m=0 and a file`);
+    throw new UsageError(`-m=${mode}: the configuration centre is not offered; use -m=0 and a file`);
   }
 }
 
@@ -55,13 +57,13 @@ function parseGoFlags(argv: readonly string[]): ReadonlyMap<string, string> {
   const bare = new Set(['v', 'init', 'mnist', 'plugin']);
   for (let at = 0; at < argv.length; at++) {
     const match = /^--?([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(argv[at] ?? '');
-    if (match === null) throw new Error(`${argv[at] ?? ''}: expected a flag; see aiges-ts --help`);
+    if (match === null) throw new UsageError(`${argv[at] ?? ''}: expected a flag; see aiges-ts --help`);
     const [, name = '', value] = match;
     if (value !== undefined || bare.has(name)) flags.set(name, value ?? '');
     else {
       at++;
       const next = argv[at];
-      if (next === undefined) throw new Error(`-${name}: expected a value`);
+      if (next === undefined) throw new UsageError(`-${name}: expected a value`);
       flags.set(name, next);
     }
   }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../config/config.js';
 import { addCall } from './call.js';
 import { addCreate } from './create.js';
 import { addDev } from './dev.js';
@@ -38,6 +39,6 @@ try {
   } else {
     // One line says what to do; where it happened matters to nobody who runs a command.
     process.stderr.write(`aiges-ts: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
+    process.exitCode = error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
   }
 }

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
 import { ConfigError, type LoadedConfig } from './config.js';
 import { parseConfig } from './parse.js';
 import { noFile } from './section.js';
@@ -41,11 +42,20 @@ export function loadConfig({ path, section, env, overrides, plugin }: LoadOption
     plugin,
     readFile: read,
     hasFile: existsSync,
+    realPath,
     cores: availableParallelism(),
     interfaces: networkInterfaces(),
   });
   const hints = foreign.map((each) => `${each}: not UTF-8, letters outside of ASCII are lost; save it as UTF-8`);
   return { ...loaded, warnings: [...hints, ...warnings] };
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
 }
 
 function readText(path: string, foreign: string[]): string | null {

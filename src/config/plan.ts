@@ -17,6 +17,8 @@ export interface Surroundings {
   /** Text of a file, or `null` when there is none. Throws a ConfigError for one that cannot be read. */
   readFile(path: string): string | null;
   hasFile(path: string): boolean;
+  /** The same for every path of one file: absolute, without links. The absolute path for one that is not there. */
+  realPath(path: string): string;
   readonly cores: number;
   /** Addresses by network interface. */
   readonly interfaces: Readonly<Record<string, readonly NetworkAddress[] | undefined>>;

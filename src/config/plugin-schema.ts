@@ -15,7 +15,8 @@ const usualName = 'schema.json';
 
 /**
  * What a file says that a C engine takes and gives. A wrapper says that itself: for one, no file is read.
- * @returns null when there is no such file, or when it is at fault, which has been reported then
+ * @returns null when there is no such file, or when it is at fault, which has been reported then: an engine that was served
+ * before somebody put a file beside it goes on being served, as one without a file
  */
 export function choosePluginSchema(
   plan: Pick<Plan, 'settings' | 'surroundings' | 'report'>,
@@ -43,8 +44,10 @@ export function choosePluginSchema(
     return { ...file, path, named: named !== null };
   } catch (error) {
     if (!(error instanceof SchemaFileError)) throw error;
-    const hint = named === null ? `; mend it, or set schema = "${noSchema}" next to path to do without it` : '';
-    for (const fault of error.faults) report.fault(path, `${fault}${hint}`);
+    for (const fault of error.faults) {
+      if (named !== null) report.fault(path, fault);
+      else report.warn(path, `${fault}; the file is not used; mend it, or set schema = "${noSchema}" next to path`);
+    }
     return null;
   }
 }

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { ServiceConfig } from './config.js';
 import { type Document, flatten, isTable, quoteName, readTable } from './document.js';
 import { describeType } from './kind.js';
@@ -91,7 +90,7 @@ interface Built {
 
 /** Two services that clients could not tell apart, or that want one engine in two ways. */
 function refuseTwins(a: Built, b: Built): void {
-  const { report, settings } = b.plan;
+  const { report, settings, surroundings } = b.plan;
   const { service, route, path, resources } = schema.plugin.keys;
   const [first, second] = [`[${a.plan.table}]`, `[${b.plan.table}]`];
   if (a.config.name === b.config.name) {
@@ -106,7 +105,7 @@ function refuseTwins(a: Built, b: Built): void {
     }
   }
   if (a.config.plugin.kind !== 'native' || b.config.plugin.kind !== 'native') return;
-  if (resolve(a.config.plugin.path) !== resolve(b.config.plugin.path)) return;
+  if (surroundings.realPath(a.config.plugin.path) !== surroundings.realPath(b.config.plugin.path)) return;
   const different = differentKeys(a.config.pluginConfig, b.config.pluginConfig);
   if (different.length > 0) {
     report.fault(

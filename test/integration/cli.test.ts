@@ -64,7 +64,7 @@ describe('aiges-ts', () => {
 describe('aiges-ts with flags of the original', () => {
   it('says what is wrong with them', async () => {
     expect(await run('-m=1', '-c=aiges.toml')).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: 'aiges-ts: -m=1: the configuration centre is not offered; use -m=0 and a file\n',
     });
   });
@@ -81,7 +81,7 @@ describe('aiges-ts with flags of the original', () => {
     expect(stderr).toMatch(
       /^aiges-ts: warning: -u, -p, -g: for the platform of the original, ignored\naiges-ts: nope\.toml: no such file/,
     );
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect((await run('-v')).stdout).toMatch(/^\d+\.\d+\.\d+/);
   });
 });

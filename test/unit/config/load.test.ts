@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -83,6 +83,16 @@ test('takes a byte order mark, and comments of another encoding with a warning',
   const { config, warnings } = loadConfig({ path: 'old.toml' });
   expect(config.services[0]?.maxConcurrent).toBe(7);
   expect(warnings).toEqual(['old.toml: not UTF-8, letters outside of ASCII are lost; save it as UTF-8']);
+});
+
+test('knows one engine under two names', () => {
+  writeFileSync('engine.so', '');
+  symlinkSync('engine.so', 'other.so');
+  const services = ['engine', 'other'].map((name) => `[services.${name}]\npath = "${name}.so"\nresources = true\n`);
+  writeFileSync('two.toml', services.join(''));
+  expect(() => loadConfig({ path: 'two.toml' })).toThrow(
+    /\[services.engine\] and \[services.other\] have the same engine/,
+  );
 });
 
 test('reads the files that belong to the config', () => {

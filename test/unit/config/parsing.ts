@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { LoadedConfig } from '../../../src/config/config.js';
 import { ConfigError } from '../../../src/config/config.js';
 import { parseConfig } from '../../../src/config/parse.js';
@@ -9,6 +10,7 @@ export function parse(text: string, surroundings: Partial<Surroundings> = {}): L
     source: 'aiges.toml',
     readFile: () => null,
     hasFile: () => false,
+    realPath: (path) => resolve(path),
     cores: 4,
     interfaces: {
       lo: [{ family: 'IPv4', address: '127.0.0.1' }],

@@ -45,14 +45,6 @@ describe('[plugin].schema', () => {
       ],
     ],
     [
-      'a file beside the library that is none',
-      engine,
-      { ...library, 'engines/schema.json': '{}' },
-      [
-        'engines/schema.json: the document: expected params, inputs, outputs, or meta, schemainput, schemaoutput, but found none of them; mend it, or set schema = "off" next to path to do without it',
-      ],
-    ],
-    [
       'a file for a wrapper',
       '[plugin]\npath = "wrapper.ts"\nschema = "x.json"',
       { 'x.json': digits },
@@ -89,6 +81,14 @@ describe('[plugin].schema', () => {
     expect(inputs).toBeNull();
     expect([route, ...aliases]).toEqual(['/v1/private/svcName']);
     expect(serviceOf(`${engine}schema = "off"`, files)).toMatchObject({ schema: null, inputs: null });
+  });
+
+  test('is not used, with a warning, where it is at fault and merely lies there', () => {
+    const { config, warnings } = parse(engine, withFiles({ ...library, 'engines/schema.json': '{}' }));
+    expect(config.services[0]?.schema).toBeNull();
+    expect(warnings).toEqual([
+      'engines/schema.json: the document: expected params, inputs, outputs, or meta, schemainput, schemaoutput, but found none of them; the file is not used; mend it, or set schema = "off" next to path',
+    ]);
   });
 
   test('says how streams end where the configuration names the file, unless inputs does', () => {

@@ -120,6 +120,14 @@ describe('[services.NAME] is refused with the key, the fault and the fix:', () =
     expect(fail(text, { env })).toEqual([`${Object.keys(env)[0] ?? ''}: ${message}`]);
   });
 
+  test('an engine that has two names', () => {
+    const text = '[services.a]\npath = "a.so"\nresources = true\n[services.b]\npath = "b.so"\nresources = true';
+    expect(parse(text).config.services).toHaveLength(2);
+    expect(fail(text, { realPath: () => '/engines/x.so' })).toEqual([
+      expect.stringMatching(/^aiges.toml: services.b.resources: .* have the same engine/),
+    ]);
+  });
+
   test('a name that is a service section and a service', () => {
     const text = '[echo]\nport = 1\n[services.echo]\npath = "a.ts"\nservice = "other"';
     expect(fail(text, { section: 'echo' })).toEqual([
