@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version } from '../version.js';
 
@@ -21,7 +21,17 @@ export function findOwnSpec(project: string, root = resolve(packageRoot)): strin
 }
 
 function fileSpec(project: string, target: string): string {
-  return `file:${relative(project, target).split(sep).join('/')}`;
+  return `file:${relative(physical(project), physical(target)).split(sep).join('/')}`;
+}
+
+/** Where a path leads, also to what is not there yet: npm goes from folder to folder without looking at links. */
+function physical(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(physical(parent), basename(path));
+  }
 }
 
 /** Where npm has taken an installed package from, if from a file. */

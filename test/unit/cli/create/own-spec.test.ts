@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -40,6 +40,12 @@ describe('findOwnSpec', () => {
     const root = installed(lockOf('file:../archives/aiges-ts-0.1.0.tgz'));
     expect(findOwnSpec(join(folder, 'hello'), root)).toBe('file:../archives/aiges-ts-0.1.0.tgz');
     expect(findOwnSpec(join(folder, 'a', 'b'), root)).toBe('file:../../archives/aiges-ts-0.1.0.tgz');
+  });
+
+  it('names its folder as seen from where a link leads', () => {
+    mkdirSync(join(folder, 'far', 'away'), { recursive: true });
+    symlinkSync(join(folder, 'far', 'away'), join(folder, 'near'));
+    expect(findOwnSpec(join(folder, 'near', 'hello'), join(folder, 'clone'))).toBe('file:../../../clone');
   });
 
   it('names its folder when that is in no node_modules', () => {
