@@ -189,6 +189,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       ws,
       onceTimeoutMs,
       log,
+      metrics,
       ready: () => ready,
       shutdown: shutdown.signal,
       onError,

@@ -116,7 +116,7 @@ export function defaultPluginPath({ surroundings }: Plan): string {
 const moduleEndings: readonly string[] = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 
 /** Routes of the loader itself, and what begins with them. */
-const loaderRoutes = ['/healthz', '/readyz', '/ping', '/openapi.json', '/docs', '/playground'];
+const loaderRoutes = ['/healthz', '/readyz', '/metrics', '/ping', '/openapi.json', '/docs', '/playground'];
 
 function isOurs(route: string): boolean {
   return route === '/' || loaderRoutes.some((ours) => route === ours || route.startsWith(`${ours}/`));

@@ -2,12 +2,13 @@ import type { Config, HttpConfig } from '../config/config.js';
 import type { Address } from '../core/address.js';
 import type { AigesError } from '../core/errors.js';
 import type { Logger } from '../observability/logger.js';
+import type { GatewayProtocol, Metrics } from '../observability/metrics.js';
 import { openApiDocument } from '../schema/openapi.js';
 import { RequestCheck } from '../schema/request-check.js';
 import { attributeType } from '../schema/service-schema.js';
 import { createHttpServer, type HttpServer } from '../transports/http/server.js';
 import type { Endpoint } from '../transports/json/endpoint.js';
-import { serveWs, type WsServer } from '../transports/ws/server.js';
+import { serveWs, type WsOptions, type WsServer } from '../transports/ws/server.js';
 import type { Served } from './served.js';
 
 /** Silence after which a stream over HTTP says that it is still there: proxies cut connections after a minute or less. */
@@ -18,6 +19,7 @@ export interface GatewayOptions {
   readonly ws: Config['ws'];
   readonly onceTimeoutMs: number;
   readonly log: Logger;
+  readonly metrics: Metrics | null;
   readonly ready: () => boolean;
   /** Ends every call. */
   readonly shutdown: AbortSignal;
@@ -30,7 +32,10 @@ export class Gateway {
   readonly #http: HttpServer;
   readonly #ws: WsServer;
 
-  constructor(served: readonly Served[], { http, ws, onceTimeoutMs, log, ready, shutdown, onError }: GatewayOptions) {
+  constructor(served: readonly Served[], options: GatewayOptions) {
+    const { http, ws, onceTimeoutMs, log, metrics, ready, shutdown, onError } = options;
+    const onCall = (protocol: GatewayProtocol): WsOptions['onCall'] =>
+      metrics === null ? undefined : (service) => metrics.gatewayCall(protocol, service);
     const services = served.flatMap((each) => endpointsOf(each, http.unknownFields, log));
     const common = {
       services,
@@ -44,6 +49,8 @@ export class Gateway {
     this.#address = { host: http.host, port: http.port };
     this.#http = createHttpServer({
       ...common,
+      onCall: onCall('http'),
+      metrics: metrics === null ? undefined : () => metrics.text({ milliseconds: false }),
       maxBodyBytes: http.maxBodyBytes,
       ui: http.ui,
       cors: http.cors,
@@ -66,7 +73,12 @@ export class Gateway {
           }
         : {}),
     });
-    this.#ws = serveWs(this.#http, { ...common, limits: { ...ws, onceTimeoutMs }, origins: ws.origins });
+    this.#ws = serveWs(this.#http, {
+      ...common,
+      onCall: onCall('ws'),
+      limits: { ...ws, onceTimeoutMs },
+      origins: ws.origins,
+    });
   }
 
   async listen(): Promise<Address> {

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { DelayWindow } from './delay-window.js';
 
 export interface ServiceLoad {
@@ -25,10 +25,13 @@ export interface MetricsOptions {
   readonly now?: () => number;
 }
 
-/** Keys of meter records that are told apart, by service. Engines choose them: their number has to end. */
-const mostMeterKeys = 100;
-const longestMeterKey = 100;
-const otherKey = 'other';
+/** Values of a label that are told apart where engines choose them: their number has to end. */
+const mostChosen = 100;
+const longestChosen = 100;
+const otherChosen = 'other';
+
+/** Seconds. From an engine that looks something up to one that reads an hour of speech. */
+const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** What the native part holds at this moment. */
 const held = {
@@ -93,6 +96,15 @@ const countedByGrpc = {
 /** A number of the gRPC server that is told. */
 export type GrpcCounterName = keyof typeof heldByGrpc | keyof typeof countedByGrpc;
 
+/** Ways to a service besides gRPC. */
+export type GatewayProtocol = 'http' | 'ws';
+
+interface GatewayNumbers {
+  readonly open: Gauge<'service'>;
+  readonly ended: Counter<'service' | 'code'>;
+  readonly seconds: Histogram<'service'>;
+}
+
 /** What one host counts, in the names that the tools of the serving tier know, and in more of our own. */
 export class Metrics {
   readonly #options: MetricsOptions;
@@ -102,7 +114,9 @@ export class Metrics {
   readonly #requests: Gauge<'type' | 'code'>;
   readonly #inFlight: Gauge;
   readonly #meters: Counter<'service' | 'key'>;
-  readonly #meterKeys = new Map<string, Set<string>>();
+  readonly #gateway: Record<GatewayProtocol, GatewayNumbers>;
+  /** Values of labels that engines have chosen, by what they are of. */
+  readonly #chosen = new Map<string, Set<string>>();
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -123,6 +137,10 @@ export class Metrics {
       labelNames: ['service', 'key'],
       registers,
     });
+    this.#gateway = {
+      http: createGatewayNumbers('http', 'requests', registers),
+      ws: createGatewayNumbers('ws', 'connections', registers),
+    };
     this.#tellLoad('permits', 'Calls and sessions that may run at the same time');
     this.#tellLoad('running', 'Calls and sessions that hold a permit');
     this.#tellLoad('waiting', 'Calls that wait for a permit');
@@ -137,14 +155,29 @@ export class Metrics {
     return (code) => {
       this.#inFlight.dec();
       this.#delays.add(this.#now() - startedAt);
-      this.#requests.inc({ type: 'passive', code: String(code) });
+      this.#requests.inc({ type: 'passive', code: this.#bound('xsf', String(code)) });
+    };
+  }
+
+  /**
+   * Counts a request over HTTP, or a connection over WebSocket, from now on. What comes back is to be told the code that it
+   * ended with, once: that of the loader, 0 for none.
+   */
+  gatewayCall(protocol: GatewayProtocol, service: string): (code: number) => void {
+    const { open, ended, seconds } = this.#gateway[protocol];
+    const startedAt = this.#now();
+    open.inc({ service });
+    return (code) => {
+      open.dec({ service });
+      ended.inc({ service, code: this.#bound(`${protocol} ${service}`, String(code)) });
+      seconds.observe({ service }, (this.#now() - startedAt) / 1000);
     };
   }
 
   /** Adds what an engine has metered. What is not above 0 adds nothing: a sum like this one never falls. */
   meter(service: string, key: string, count: number): void {
     if (!(count > 0)) return;
-    this.#meters.inc({ service, key: this.#boundKey(service, key) }, count);
+    this.#meters.inc({ service, key: this.#bound(`meter ${service}`, key) }, count);
   }
 
   /** The text that Prometheus reads. Delays are in nanoseconds, as ever, unless asked for in milliseconds. */
@@ -171,13 +204,13 @@ export class Metrics {
     return registry;
   }
 
-  #boundKey(service: string, key: string): string {
-    const keys = this.#meterKeys.get(service) ?? new Set();
-    this.#meterKeys.set(service, keys);
-    if (keys.has(key)) return key;
-    if (keys.size >= mostMeterKeys || key.length > longestMeterKey) return otherKey;
-    keys.add(key);
-    return key;
+  #bound(of: string, value: string): string {
+    const values = this.#chosen.get(of) ?? new Set();
+    this.#chosen.set(of, values);
+    if (values.has(value)) return value;
+    if (values.size >= mostChosen || value.length > longestChosen) return otherChosen;
+    values.add(value);
+    return value;
   }
 
   #tellLoad(which: Exclude<keyof ServiceLoad, 'name'>, help: string): void {
@@ -217,6 +250,31 @@ export class Metrics {
       });
     }
   }
+}
+
+function createGatewayNumbers(protocol: GatewayProtocol, what: string, registers: Registry[]): GatewayNumbers {
+  const called = protocol === 'http' ? 'Requests to services over HTTP' : 'WebSocket connections';
+  return {
+    open: new Gauge({
+      name: `aiges_${protocol}_open`,
+      help: `${called} that have not ended`,
+      labelNames: ['service'],
+      registers,
+    }),
+    ended: new Counter({
+      name: `aiges_${protocol}_${what}_total`,
+      help: `${called} that have ended, by code`,
+      labelNames: ['service', 'code'],
+      registers,
+    }),
+    seconds: new Histogram({
+      name: `aiges_${protocol}_seconds`,
+      help: `${called}: from the beginning to the end`,
+      labelNames: ['service'],
+      buckets: requestSeconds,
+      registers,
+    }),
+  };
 }
 
 function tellGrpc(registry: Registry, numbers: Readonly<Record<GrpcCounterName, number>>): void {

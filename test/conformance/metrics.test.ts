@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { counters } from '../../src/runtimes/native/index.js';
+import { eventually } from '../fixtures/eventually.js';
 import { fixtureEngine } from '../fixtures/engines.js';
 import { FileGate } from '../fixtures/file-gate.js';
 import { type RunningHost, startHost } from '../fixtures/host.js';
 import { type Family, parsePrometheus } from '../fixtures/prometheus.js';
 import { askCommand } from '../fixtures/toolbox-client.js';
+import { WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient } from '../fixtures/xsf-client.js';
 
 const labels = { sub: 'ase', name: 'svcName', idc: 'dx', cs: '3s' };
@@ -80,11 +82,40 @@ describe('ToolBox.cmdserver metrics of a loader with a C engine', () => {
     expect(value(idle, 'concurrent_statistics')).toBe(0);
   });
 
+  it('counts requests over HTTP and WebSocket, at /metrics too', async () => {
+    const ok = { parameter: { svc: {} }, payload: { input: { text: Buffer.from('x').toString('base64'), status: 3 } } };
+    const route = `${loader.httpUrl}/v1/private/svc`;
+    for (const body of [ok, { parameter: { svc: { do: 'fail', code: '7' } }, payload: ok.payload }]) {
+      await (await fetch(route, { method: 'POST', body: JSON.stringify(body) })).text();
+    }
+    const client = await WsClient.connect(route);
+    client.send({ parameter: { svc: {} }, payload: { input: { text: '', status: 2 } } });
+    const left = await WsClient.connect(route);
+    const page = async (): Promise<ReadonlyMap<string, Family>> => {
+      const answer = await fetch(`${loader.httpUrl}/metrics`);
+      expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+      return parsePrometheus(await answer.text());
+    };
+    const open = async (): Promise<number> => value(await page(), 'aiges_ws_open', { service: 'svc' });
+    await client.ended;
+    await eventually(open).toBe(1);
+    left.socket.terminate();
+    await eventually(open).toBe(0);
+    const families = await page();
+    for (const code of ['0', '10909']) {
+      expect(value(families, 'aiges_http_requests_total', { service: 'svc', code })).toBe(1);
+    }
+    expect(value(families, 'aiges_http_open', { service: 'svc' })).toBe(0);
+    for (const code of ['0', '10102']) {
+      expect(value(families, 'aiges_ws_connections_total', { service: 'svc', code })).toBe(1);
+    }
+  });
+
   it('adds up what the engine meters, and what of it was dropped', async () => {
     await call({ do: 'control', times: '3' });
     await expect
       .poll(async () => (await read()).get('aiges_meter_total')?.samples)
-      .toEqual([{ labels: { ...labels, service: 'svc', key: 'm' }, value: 1 + 2 + 3 }]);
+      .toEqual([{ part: '', labels: { ...labels, service: 'svc', key: 'm' }, value: 1 + 2 + 3 }]);
     await call({ do: 'controlLate' });
     const families = await read();
     expect(value(families, 'aiges_native_control_dropped_total')).toBe(counters().controlDropped);

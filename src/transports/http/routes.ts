@@ -25,6 +25,8 @@ export interface CallOptions {
   readonly shutdown: Signal;
   /** Told about every call that failed. */
   readonly onError: OnError;
+  /** Told about every request to a service; what it returns, about the code that the request ends with. */
+  readonly onCall?: ((service: string) => (code: number) => void) | undefined;
 }
 
 /** Serves one service at its path. */
@@ -32,14 +34,29 @@ export function serveEndpoint(app: FastifyInstance, endpoint: Endpoint, options:
   app.post(endpoint.route, async (request, reply) => {
     const sid = randomUUID();
     reply.header('x-aiges-sid', sid);
+    const onError = countCodes(endpoint, options, reply);
     try {
-      return await answer(endpoint, options, request, reply, sid);
+      return await answer(endpoint, { ...options, onError }, request, reply, sid);
     } catch (caught) {
       const error = AigesError.from(caught);
-      options.onError(error, contextOf(request, sid));
+      onError(error, contextOf(request, sid));
       return await sendError(reply, error, sid, options.legacyErrors ? 500 : httpStatus(error));
     }
   });
+}
+
+/** Counts a request when its answer is over, with the code of the error that `onError` was told. */
+function countCodes({ service }: Endpoint, { onCall, onError }: CallOptions, reply: FastifyReply): OnError {
+  const ended = onCall?.(service.name);
+  if (ended === undefined) return onError;
+  let code = 0;
+  void reply.over.then(() => {
+    ended(code);
+  });
+  return (error, context) => {
+    code = error.code;
+    onError(error, context);
+  };
 }
 
 /** What the log says about a request besides its error. */

@@ -17,6 +17,8 @@ export interface HttpOptions extends CallOptions {
   readonly ready: () => boolean;
   /** The OpenAPI document about the services. */
   readonly document: () => object;
+  /** What Prometheus reads. */
+  readonly metrics?: (() => Promise<string>) | undefined;
   /** Whether people get pages to look at. */
   readonly ui: boolean;
   /** Origins of pages that may call; "*" for all. */
@@ -116,6 +118,10 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
   });
   app.get('/openapi.json', (_request, reply) => reply.send(options.document()));
+  const { metrics } = options;
+  if (metrics !== undefined) {
+    app.get('/metrics', async (_request, reply) => reply.type('text/plain; version=0.0.4').send(await metrics()));
+  }
   if (options.ui) {
     serveDocs(app, options.document);
     registerPlayground(app);

@@ -39,6 +39,8 @@ export interface ConnectionOptions {
   readonly sid: string;
   readonly limits: ConnectionLimits;
   readonly onError: (error: AigesError, context: { readonly route: string; readonly sid: string }) => void;
+  /** Told about every session; what it returns, about the code that the session ends with. */
+  readonly onCall?: ((service: string) => (code: number) => void) | undefined;
 }
 
 interface Message {
@@ -61,6 +63,7 @@ export class Connection {
   readonly #sessionTimer: NodeJS.Timeout | undefined;
   /** Aborts when the client has left, or is about to be told why it should. */
   readonly #over = new LightSignal();
+  readonly #ended: ((code: number) => void) | undefined;
   #finished: () => void = () => undefined;
   /** Whether frames of the client are of interest; otherwise they are thrown away. */
   #reading = true;
@@ -79,6 +82,7 @@ export class Connection {
     const { limits } = options;
     this.#socket = socket;
     this.#options = options;
+    this.#ended = options.onCall?.(options.endpoint.service.name);
     this.done = new Promise((resolve) => (this.#finished = resolve));
     this.#intake = new Intake<Message>({
       maxMessages: limits.maxFrames,
@@ -158,8 +162,9 @@ export class Connection {
     this.#finished();
   }
 
-  /** Lets go of everything but the connection. */
-  #stop(reason: AigesError): void {
+  /** Lets go of everything but the connection. @param code what the session ended with, 0 for its own end */
+  #stop(reason: AigesError, code = reason.code): void {
+    this.#ended?.(code);
     clearTimeout(this.#sessionTimer);
     this.#idle.stop();
     this.#keepalive.stop();
@@ -311,7 +316,7 @@ export class Connection {
     this.#stopReading();
     await this.#sent;
     if (this.#over.aborted) return;
-    this.#stop(new AigesError('releasedHandle'));
+    this.#stop(new AigesError('releasedHandle'), 0);
     this.#socket.close(closing.normal);
     this.#finished();
   }

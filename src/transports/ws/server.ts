@@ -30,6 +30,7 @@ export interface WsOptions {
   readonly shutdown: AbortSignal;
   /** Told about every session that failed. */
   readonly onError: ConnectionOptions['onError'];
+  readonly onCall?: ConnectionOptions['onCall'] | undefined;
 }
 
 /** What serves HTTP at the same port. */
@@ -113,11 +114,11 @@ class Server implements WsServer {
   }
 
   #connect(socket: ClientSocket, stream: Duplex, endpoint: Endpoint | null): Connection | Echo {
-    const { limits, onError } = this.#options;
+    const { limits, onError, onCall } = this.#options;
     if (endpoint === null) return new Echo(socket, limits);
     const { localAddress: host = '', localPort: port = 0 } = stream instanceof Socket ? stream : {};
     const sid = this.#sids.next({ host, port });
-    return new Connection(socket, stream, { endpoint, sid, limits, onError });
+    return new Connection(socket, stream, { endpoint, sid, limits, onError, onCall });
   }
 
   #refusal({ url = '', headers }: IncomingMessage, known: boolean): Refusal | null {

@@ -50,6 +50,8 @@ describe('the parser of these tests refuses', () => {
     ['# HELP a b\n# TYPE a gauge\na{b="c",b="d"} 1\n'],
     ['# HELP a b\n# TYPE a gauge\na{b="c"} 1\na{b="c"} 2\n'],
     ['# HELP a b\n# TYPE a gauge\n# HELP c d\n# TYPE c gauge\na 1\n'],
+    ['# HELP a b\n# TYPE a gauge\na_sum 1\n'],
+    ['# HELP a b\n# TYPE a histogram\na 1\n'],
   ])('%j', (text) => {
     expect(() => parsePrometheus(text)).toThrow();
   });
@@ -90,7 +92,7 @@ describe('Metrics', () => {
     const families = await read(all);
     expect(values(families, 'module_request', 'code')).toEqual({ 0: 2, 10110: 1 });
     expect(families.get('module_request')?.samples[0]?.labels).toEqual({ ...labels, type: 'passive', code: '0' });
-    expect(families.get('concurrent_statistics')?.samples).toEqual([{ labels, value: 1 }]);
+    expect(families.get('concurrent_statistics')?.samples).toEqual([{ part: '', labels, value: 1 }]);
     fourth(10008);
     expect((await read(all)).get('concurrent_statistics')?.samples[0]?.value).toBe(0);
   });
@@ -116,7 +118,7 @@ describe('Metrics', () => {
     for (const [key, value] of Object.entries(numbers)) {
       const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
       const found = families.get(`aiges_native_${snake}`) ?? families.get(`aiges_native_${snake}_total`);
-      expect(found?.samples, key).toEqual([{ labels, value }]);
+      expect(found?.samples, key).toEqual([{ part: '', labels, value }]);
     }
     expect(families.get('aiges_native_control_dropped_total')?.type).toBe('counter');
     expect(families.get('aiges_native_tombstones')?.type).toBe('gauge');
@@ -140,7 +142,7 @@ describe('Metrics', () => {
     for (const [key, value] of Object.entries(numbers)) {
       const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
       const found = families.get(`aiges_grpc_${snake}`) ?? families.get(`aiges_grpc_${snake}_total`);
-      expect(found?.samples, key).toEqual([{ labels, value }]);
+      expect(found?.samples, key).toEqual([{ part: '', labels, value }]);
     }
     expect(families.get('aiges_grpc_memory_pauses_total')?.type).toBe('counter');
     expect(families.get('aiges_grpc_bytes_held')?.type).toBe('gauge');
@@ -155,6 +157,41 @@ describe('Metrics', () => {
     const [one, two] = [metrics(), metrics()];
     one.call()(0);
     expect(values(await read(two), 'module_request', 'code')).toEqual({});
+  });
+});
+
+describe('requests over HTTP and WebSocket connections', () => {
+  it('are counted while they run, and by service and code when they have ended', async () => {
+    const all = metrics();
+    const [first, second] = [all.gatewayCall('http', 'a'), all.gatewayCall('http', 'a')];
+    all.gatewayCall('ws', 'b')(10109);
+    now += 70;
+    first(0);
+    const families = await read(all);
+    expect(values(families, 'aiges_http_open', 'service')).toEqual({ a: 1 });
+    expect(values(families, 'aiges_http_requests_total', 'code')).toEqual({ 0: 1 });
+    expect(values(families, 'aiges_ws_open', 'service')).toEqual({ b: 0 });
+    expect(values(families, 'aiges_ws_connections_total', 'code')).toEqual({ 10109: 1 });
+    const seconds = families.get('aiges_http_seconds')?.samples ?? [];
+    expect(seconds.find(({ part }) => part === '_sum')?.value).toBeCloseTo(0.07);
+    const buckets = seconds.filter(({ part }) => part === '_bucket');
+    expect(buckets.filter(({ value }) => value === 0).map(({ labels }) => labels['le'])).toContain('0.05');
+    expect(buckets.filter(({ value }) => value === 1).map(({ labels }) => labels['le'])).toContain('0.1');
+    second(10110);
+    expect(values(await read(all), 'aiges_http_open', 'service')).toEqual({ a: 0 });
+  });
+
+  it('have an end to the number of codes', async () => {
+    const all = metrics();
+    for (let code = 1; code <= 150; code++) {
+      all.call()(code);
+      all.gatewayCall('http', 'a')(code);
+    }
+    for (const name of ['module_request', 'aiges_http_requests_total']) {
+      const counted = values(await read(all), name, 'code');
+      expect(Object.keys(counted)).toHaveLength(101);
+      expect(counted['other']).toBe(50);
+    }
   });
 });
 
