@@ -25,7 +25,7 @@ export default {
       name: 'only-what-npm-ci-installs',
       severity: 'error',
       from: { pathNot: '^src/' },
-      to: { dependencyTypes: ['npm-no-pkg', 'unknown'] },
+      to: { dependencyTypes: ['npm-no-pkg'] },
     },
     layer('core-imports-nothing', '^src/core/', '^src/core/'),
     layer('config-imports-core', '^src/config/', '^src/(core|config|schema)/'),
