@@ -189,6 +189,12 @@ int Connection::OnData(std::int32_t stream, std::span<const std::byte> data) {
   if (call == nullptr) return 0;
   call->window_debt += data.size();
   while (!call->ended && !data.empty()) {
+    // Before the reader takes a byte: it has one message at a time, and that one may not be settled yet.
+    if (call->has_message) {
+      End(*call, CancelReason::kBadInput, GrpcCode::kInternal,
+          "cardinality violation: received multiple request messages for non-client-streaming RPC");
+      break;
+    }
     switch (call->reader.Read(data)) {
       case MessageReader::Outcome::kMore: break;
       case MessageReader::Outcome::kMessage: OnMessage(*call); break;
@@ -370,10 +376,6 @@ void Connection::OnMessage(Call& call) {
                "grpc: compressed flag set with identity or empty encoding");
   }
   if (call.method->unary) {
-    if (call.has_message) {
-      return End(call, CancelReason::kBadInput, GrpcCode::kInternal,
-                 "cardinality violation: received multiple request messages for non-client-streaming RPC");
-    }
     call.has_message = true;
     // Mostly the end of the request comes with it, and its bytes need not move before that.
     Message message = TakeMessage(call);

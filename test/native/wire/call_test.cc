@@ -185,6 +185,28 @@ TEST(Unary, MayEndItsRequestInAFrameOfItsOwn) {
   }
 }
 
+// The first message is small and still where it was read when the second one begins, in the same read. What comes of
+// that one later has no place to go to.
+TEST(Unary, IsRefusedAsSoonAsASecondMessageBegins) {
+  TestServer server;
+  Client client(server.port());
+  client.Hello();
+  const std::string second = Prefixed(std::string(1'000'000, 's'));
+  for (const std::size_t begun : {1u, 5u, 3'000u, 15'000u}) {
+    const std::uint32_t stream = client.NextStream();
+    std::string frames = FrameBytes(1, 4, stream, client.Encode(Client::Request(kTestUnary)));
+    frames += FrameBytes(0, 0, stream, Prefixed("first") + second.substr(0, begun));
+    client.Send(frames);
+    client.SendData(stream, second.substr(begun, 30'000));
+    EXPECT_EQ(client.Await(stream).status(), "13");
+    EXPECT_EQ(client.Await(stream).message(),
+              "cardinality violation: received multiple request messages for non-client-streaming RPC");
+  }
+  ASSERT_TRUE(client.RoundTrip());
+  EXPECT_FALSE(server.TryNext(std::chrono::milliseconds(5))) << "the consumer has seen none of them";
+  EXPECT_EQ(server.server.stats().bytes_held, 0);
+}
+
 TEST(Unary, EchoesTheContentTypeOfGrpc) {
   TestServer server;
   Client client(server.port());
