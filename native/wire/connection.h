@@ -181,7 +181,7 @@ class Connection final : public Pollable {
   const std::byte* input_end_ = nullptr;
   bool ended_in_payload_ = false;
 
-  // What a callback has found out: nghttp2 must return before the session is ended.
+  // What a callback has found out: nghttp2 must return before the session is ended, and is told to do so.
   struct Verdict {
     ng::ErrorCode code;
     std::string_view why;

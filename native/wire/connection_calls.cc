@@ -97,7 +97,7 @@ int Connection::OnBeginFrame(const ng::FrameHeader& header) {
 }
 
 int Connection::OnBeginHeaders(const ng::Frame& frame) {
-  if (frame.headers.category != ng::kRequestCategory || doom_) return 0;
+  if (frame.headers.category != ng::kRequestCategory) return 0;
   const std::int32_t stream = frame.hd.stream_id;
   auto call = std::make_unique<Call>(*this, stream, io_.ledger(), options_.max_receive_bytes);
   if (ng_.session_set_stream_user_data(session_.get(), stream, call.get()) != 0) return 0;
@@ -174,7 +174,7 @@ int Connection::OnFrame(const ng::Frame& frame) {
     default: return 0;
   }
   Call* call = Find(frame);
-  if (call == nullptr || doom_) return 0;
+  if (call == nullptr) return 0;
   if (IsLast(frame.hd)) call->input_ended = true;
   if (frame.hd.type == ng::kHeaders && frame.headers.category == ng::kRequestCategory) OnRequest(*call);
   if (IsLast(frame.hd)) OnEndOfInput(*call);

@@ -22,25 +22,32 @@ struct SessionCallbacks {
     }
   }
 
+  // What is left of the input is not looked at once the connection is to be ended.
+  template <typename Body>
+  static int Received(void* user, Body body) noexcept {
+    const int result = Guarded(body);
+    return Of(user).doom_ ? static_cast<int>(ng::kErrorCallbackFailure) : result;
+  }
+
   static int BeginFrame(nghttp2_session*, const ng::FrameHeader* header, void* user) {
-    return Guarded([&] { return Of(user).OnBeginFrame(*header); });
+    return Received(user, [&] { return Of(user).OnBeginFrame(*header); });
   }
   static int BeginHeaders(nghttp2_session*, const ng::Frame* frame, void* user) {
-    return Guarded([&] { return Of(user).OnBeginHeaders(*frame); });
+    return Received(user, [&] { return Of(user).OnBeginHeaders(*frame); });
   }
   static int Header(nghttp2_session*, const ng::Frame* frame, const std::uint8_t* name, std::size_t name_size,
                     const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
-    return Guarded([&] {
+    return Received(user, [&] {
       return Of(user).OnHeader(*frame, {reinterpret_cast<const char*>(name), name_size},
                                {reinterpret_cast<const char*>(value), value_size});
     });
   }
   static int DataChunk(nghttp2_session*, std::uint8_t, std::int32_t stream, const std::uint8_t* data, std::size_t size,
                        void* user) {
-    return Guarded([&] { return Of(user).OnData(stream, {reinterpret_cast<const std::byte*>(data), size}); });
+    return Received(user, [&] { return Of(user).OnData(stream, {reinterpret_cast<const std::byte*>(data), size}); });
   }
   static int FrameReceived(nghttp2_session*, const ng::Frame* frame, void* user) {
-    return Guarded([&] { return Of(user).OnFrame(*frame); });
+    return Received(user, [&] { return Of(user).OnFrame(*frame); });
   }
   static int FrameSent(nghttp2_session*, const ng::Frame* frame, void* user) {
     return Guarded([&] { return Of(user).OnFrameSent(*frame); });

@@ -64,6 +64,21 @@ INSTANTIATE_TEST_SUITE_P(
     }),
     [](const auto& info) { return info.param.name; });
 
+// What comes behind it, in the same read, belongs to a call of no method.
+TEST(Abuse, NothingIsReadAfterWhatEndsAConnection) {
+  EchoServer server;
+  Client client(server.port());
+  client.Hello();
+  ASSERT_TRUE(client.RoundTrip());
+  std::string frames = FrameBytes(1, 0, 1, client.Encode(Client::Request("/no/such")));
+  for (int i = 0; i < 65; ++i) frames += FrameBytes(9, i == 64 ? 4 : 0, 1, "");
+  client.Send(frames + FrameBytes(0, 1, 1, Prefixed("x")));
+  ASSERT_TRUE(client.AwaitClose());
+  EXPECT_EQ(client.goaways().front().code, ng::kEnhanceYourCalm);
+  EXPECT_EQ(server.stats().messages_received, 0);
+  EXPECT_TRUE(server.Alive());
+}
+
 TEST(Abuse, ResetsWithinTheLimitAreFine) {
   EchoServer server;
   Client client(server.port());
