@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 namespace aiges::wire {
 namespace {
@@ -102,7 +103,11 @@ void Connection::OnReady(std::uint32_t events) {
   } else if (state_ == State::kLingering) {
     Discard();
   } else {
-    Read();
+    try {
+      Read();
+    } catch (const std::bad_alloc&) {
+      Close(CancelReason::kDisconnected);  // as in callbacks: the connection is lost, the server is not
+    }
   }
 }
 

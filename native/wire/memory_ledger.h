@@ -35,6 +35,11 @@ class MemoryLedger {
     if (awaited_.load() && HasRoom() && awaited_.exchange(false)) Wake();
   }
 
+  // What a block that may have a mapping of its own counts for at least. A process may have 65,530 mappings
+  // (vm.max_map_count), and a block can have two: no more of them than kMostMappings fit in, however little of each has
+  // arrived.
+  std::size_t least_mapped() const { return static_cast<std::size_t>(limit_ / kMostMappings); }
+
   bool Full() const { return Total() >= limit_; }
   // Some way below the limit, so that reading does not stop and go with every message.
   bool HasRoom() const { return Total() < limit_ - limit_ / 8; }
@@ -48,6 +53,8 @@ class MemoryLedger {
   }
 
  private:
+  static constexpr std::int64_t kMostMappings = 16'384;
+
   std::int64_t Total() const { return stats_.bytes_held.load() + stats_.bytes_queued.load(); }
 
   const std::int64_t limit_;

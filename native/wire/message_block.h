@@ -79,7 +79,8 @@ class BlockWriter {
   std::size_t size() const { return block_->size(); }
   std::size_t room() const { return capacity_ - block_->size(); }
 
-  // So many bytes more are in use. The ledger counts them as long as the block lives.
+  // So many bytes more are in use. The ledger counts them as long as the block lives, and of one that may have a
+  // mapping of its own never less than least_mapped().
   void Extend(std::size_t bytes);
   // All of it is going to be in use soon.
   void ExpectFilled() { aiges::ExpectFilled(data() - kBlockAlignment, kBlockAlignment + capacity_, size()); }

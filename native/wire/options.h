@@ -18,7 +18,9 @@
 // Header lists are not part of it: a call that lasts would keep its share for ever, and cheap calls of one client would
 // stop the others. Each connection has an allowance of its own for those of its open calls (`header_allowance`), and
 // calls beyond it are refused.
-// A message's block is allocated when its length is known. Until its bytes arrive it costs address space only.
+// A message's block is allocated when its first bytes are there. Until the others arrive it costs address space only.
+// One of 120 KiB and more counts as at least 1/16,384 of `total_memory`: it may be mapped, the system limits the number
+// of mappings, and a process that has reached it is lost.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Floods, and clients that do nothing.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "harness.h"
 
@@ -329,6 +330,48 @@ TEST(SlowLoris, CostsOnlyWhatHasArrived) {
   EXPECT_GT(server.stats().bytes_held, 100 * 3'000);
   EXPECT_TRUE(server.Alive());
 }
+
+// Each has a mapping of its own, and a process may have 65,530.
+TEST(SlowLoris, CannotHaveAnyNumberOfMappings) {
+  Options options;
+  options.total_memory = std::size_t{256} << 20;
+  EchoServer server(options);
+  Client client(server.port());
+  client.Hello();
+  const std::string begun = Prefixed(std::string(std::size_t{1} << 20, 'x')).substr(0, 9'000);
+  for (int i = 0; i < 500; ++i) {
+    const std::uint32_t stream = client.NextStream();
+    client.SendHeaders(stream, Client::Request(kUnaryPath));
+    client.SendData(stream, begun);
+  }
+  ASSERT_TRUE(client.RoundTrip());
+  EXPECT_EQ(server.stats().bytes_held, 500 * (16 << 10)) << "1/16,384 of the memory for each";
+  EXPECT_TRUE(server.Alive());
+}
+
+// Sanitizers do not bear it.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(Memory, ThatThereIsNotEndsOneCall) {
+  Options options;
+  options.max_receive_bytes = std::size_t{2} << 30;
+  EchoServer server(options);
+  Client client(server.port());
+  client.Hello();
+  ASSERT_TRUE(client.RoundTrip());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  const rlimit tight{std::size_t{2} << 30, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &tight), 0);
+  const std::uint32_t stream = client.NextStream();
+  client.SendHeaders(stream, Client::Request(kUnaryPath));
+  client.SendData(stream, std::string("\0\x7f\xff\xff\xff", 5) + std::string(9'000, 'x'));
+  const Answer& answer = client.Await(stream);
+  setrlimit(RLIMIT_AS, &before);
+  EXPECT_EQ(answer.status(), "8");
+  EXPECT_EQ(answer.message(), "no memory for a message of 2147483647 bytes");
+  EXPECT_EQ(client.Await(client.Call(kUnaryPath, "next")).data, Prefixed("next"));
+}
+#endif
 
 }  // namespace
 }  // namespace aiges::wire::test

@@ -96,6 +96,23 @@ TEST_F(Reader, CountsWhatHasArrivedAndNotWhatIsAnnounced) {
   EXPECT_TRUE(reader.in_message());
 }
 
+// Of a message that may be mapped, so that there are no more mappings than a process may have.
+TEST_F(Reader, CountsMoreThanHasArrivedOfALargeMessageThatHasABlock) {
+  const auto held = [&] { return ledger->stats().bytes_held.load(); };
+  const std::string all = Prefixed(std::string(1'000'000, 'x'));
+  auto data = Bytes(std::string_view(all).substr(0, 5 + 8'192));
+  EXPECT_EQ(reader.Read(data), Outcome::kMore);
+  EXPECT_EQ(held(), (1 << 30) / 16'384);
+  data = Bytes(std::string_view(all).substr(5 + 8'192, 60'000));
+  EXPECT_EQ(reader.Read(data), Outcome::kMore);
+  EXPECT_NEAR(static_cast<double>(held()), 8'192 + 60'000, 64) << "less than the alignment on top";
+  data = Bytes(std::string_view(all).substr(5 + 8'192 + 60'000));
+  EXPECT_EQ(reader.Read(data), Outcome::kMessage);
+  EXPECT_NEAR(static_cast<double>(held()), 1'000'000, 64);
+  reader.TakeBlock();
+  EXPECT_EQ(held(), 0);
+}
+
 TEST_F(Reader, AlignsTheLeafEvenWhenItsHeadersComeInPieces) {
   const std::string payload(100'000, '\xff');
   // Field 1 (9 bytes), then field 2 with the payload.
