@@ -90,6 +90,7 @@ class Connection final : public Pollable {
   int SendReply(std::int32_t stream, std::span<const std::byte> frame_header, std::size_t length);
 
   // Requests
+  void CountHeaders(std::size_t bytes);
   void OnRequest(Call& call);
   void OnMessage(Call& call);
   void OnEndOfInput(Call& call);
@@ -201,6 +202,7 @@ class Connection final : public Pollable {
   bool progress_since_ping_ = true;
   std::size_t ping_strikes_ = 0;
   std::size_t continuations_ = 0;
+  std::size_t header_work_ = 0;  // bytes of the header block that is coming in, encoded and decoded
   std::size_t discarded_ = 0;
   RateLimit resets_;
   RateLimit control_frames_;

@@ -18,6 +18,8 @@ constexpr std::size_t kCopyBelow = 1024;
 
 // HTTP/2 counts a field so when it limits header lists.
 constexpr std::size_t kFieldOverhead = 32;
+// A call whose header list is too long is told so, unless reading it would cost so many times what is allowed.
+constexpr std::size_t kFarTooLong = 4;
 
 bool IsLast(const ng::FrameHeader& header) { return (header.flags & ng::kEndStream) != 0; }
 
@@ -75,9 +77,12 @@ int Connection::OnBeginFrame(const ng::FrameHeader& header) {
     case ng::kHeaders:
       progress_since_ping_ = true;
       continuations_ = 0;
+      header_work_ = 0;
+      CountHeaders(header.length);
       break;
     case ng::kContinuation:
       if (++continuations_ > options_.max_continuations) Doom(ng::kEnhanceYourCalm, "too many CONTINUATION frames");
+      CountHeaders(header.length);
       break;
     case ng::kRstStream:
       ++io_.stats().resets_received;
@@ -105,11 +110,18 @@ int Connection::OnBeginHeaders(const ng::Frame& frame) {
   return 0;
 }
 
+// Of a header block, as it comes and as it is decoded: a byte can stand for 4 KiB, and nghttp2 looks at each of them.
+void Connection::CountHeaders(std::size_t bytes) {
+  header_work_ += bytes;
+  if (header_work_ > kFarTooLong * options_.max_header_bytes) Doom(ng::kEnhanceYourCalm, "far too many headers");
+}
+
 int Connection::OnHeader(const ng::Frame& frame, std::string_view name, std::string_view value) {
+  const std::size_t size = name.size() + value.size() + kFieldOverhead;
+  CountHeaders(size);
   Call* call = Find(frame);
   // What a client sends after its messages means nothing in gRPC.
   if (call == nullptr || frame.headers.category != ng::kRequestCategory) return 0;
-  const std::size_t size = name.size() + value.size() + kFieldOverhead;
   call->header_bytes += size;
   ++call->header_fields;
   if (call->header_bytes > options_.max_header_bytes || call->header_fields > options_.max_header_fields) return 0;

@@ -58,7 +58,8 @@ struct Options {
   // Calls at the same time on one connection, advertised; a client queues the rest. Much larger than what one client
   // normally has open, small enough that one connection cannot fill the consumer's tables.
   std::uint32_t max_streams = 1'000;
-  // Of a request's header list, counted as HTTP/2 does (32 bytes per field on top). Beyond them RESOURCE_EXHAUSTED.
+  // Of a request's header list, counted as HTTP/2 does (32 bytes per field on top). Beyond them RESOURCE_EXHAUSTED. If
+  // the block and its fields come to four times as many bytes, the connection is closed with ENHANCE_YOUR_CALM.
   std::uint32_t max_header_bytes = 64u << 10;
   std::size_t max_header_fields = 256;
   // What the calls of a connection may have on average, when all streams are in use; see header_allowance().
