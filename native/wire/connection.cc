@@ -20,6 +20,8 @@ constexpr std::size_t kPullBytes = std::size_t{512} << 10;
 // Then other connections get their turn.
 constexpr int kWriteRounds = 8;
 constexpr int kReadRounds = 4;
+// So many frames may wait for a client that does not read, on top of some for each stream.
+constexpr std::size_t kQueuedFrames = 2'000;
 // Shorter rests of a payload are not worth a second buffer.
 constexpr std::size_t kLeastDirect = std::size_t{4} << 10;
 
@@ -153,9 +155,12 @@ bool Connection::Receive(std::span<const std::byte> data) {
   const ssize_t used =
       ng_.session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
   SettleAll();
-  if (doom_) {
-    Terminate(doom_->code, doom_->why, CancelReason::kDisconnected);
-  } else if (used < 0) {
+  // What nghttp2 answers by itself, resets above all, waits in its queue when the client does not read.
+  const std::size_t most_frames = std::size_t{4} * options_.max_streams + kQueuedFrames;
+  if (!writable_ && ng_.session_get_outbound_queue_size(session_.get()) > most_frames) {
+    Doom(ng::kEnhanceYourCalm, kTooManyFrames);
+  }
+  if (!Judge() && used < 0) {
     const bool flood = used == ng::kErrorFlooded || used == ng::kErrorTooManyContinuations;
     const bool ours = used == ng::kErrorCallbackFailure;
     Terminate(flood  ? ng::kEnhanceYourCalm
@@ -210,6 +215,7 @@ void Connection::Flush() {
     }
     if (!writable_) return;
     if (outbox_.pending() == 0 && !Pull()) break;
+    Judge();
     if (round == kWriteRounds) return io_.MarkDirty(*this);
     switch (outbox_.Write(socket_.get())) {
       case Outbox::Outcome::kEmpty: break;
@@ -227,6 +233,13 @@ void Connection::Flush() {
 
 void Connection::Doom(ng::ErrorCode code, std::string_view why) {
   if (!doom_) doom_ = Verdict{code, why};
+}
+
+// Ends the connection if that has turned out to be necessary.
+bool Connection::Judge() {
+  if (!doom_) return false;
+  Terminate(doom_->code, doom_->why, CancelReason::kDisconnected);
+  return true;
 }
 
 void Connection::Terminate(ng::ErrorCode code, std::string_view why, CancelReason reason) {

@@ -91,6 +91,7 @@ class Connection final : public Pollable {
 
   // Requests
   void CountHeaders(std::size_t bytes);
+  void CountReset();
   void OnRequest(Call& call);
   void OnMessage(Call& call);
   void OnEndOfInput(Call& call);
@@ -132,6 +133,7 @@ class Connection final : public Pollable {
   bool Pull();
   void Linger();
   void Doom(ng::ErrorCode code, std::string_view why);
+  bool Judge();
 
   // Time
   void OnTime();

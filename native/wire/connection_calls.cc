@@ -23,6 +23,11 @@ constexpr std::size_t kFarTooLong = 4;
 
 bool IsLast(const ng::FrameHeader& header) { return (header.flags & ng::kEndStream) != 0; }
 
+// nghttp2 itself, for a fault of the client's, has other reasons.
+bool IsOurReset(std::uint32_t code) {
+  return code == ng::kNoError || code == ng::kCancel || code == ng::kInternalError;
+}
+
 // The client's own, as grpc-go answers, if it is one of gRPC.
 void AddContentType(FieldList& fields, const Call& call) {
   if (call.content_type == kContentType || !IsGrpcContentType(call.content_type)) {
@@ -86,7 +91,7 @@ int Connection::OnBeginFrame(const ng::FrameHeader& header) {
       break;
     case ng::kRstStream:
       ++io_.stats().resets_received;
-      if (!resets_.Allow(now)) Doom(ng::kEnhanceYourCalm, "too many resets");
+      CountReset();
       break;
     case ng::kPriority:
       // nghttp2 ignores them altogether, since we say that we do.
@@ -114,6 +119,11 @@ int Connection::OnBeginHeaders(const ng::Frame& frame) {
 void Connection::CountHeaders(std::size_t bytes) {
   header_work_ += bytes;
   if (header_work_ > kFarTooLong * options_.max_header_bytes) Doom(ng::kEnhanceYourCalm, "far too many headers");
+}
+
+// Of calls that end because of what the client does, whether it resets them or makes us do it (CVE-2025-8671).
+void Connection::CountReset() {
+  if (!resets_.Allow(io_.now())) Doom(ng::kEnhanceYourCalm, "too many resets");
 }
 
 int Connection::OnHeader(const ng::Frame& frame, std::string_view name, std::string_view value) {
@@ -235,7 +245,10 @@ int Connection::OnData(std::int32_t stream, std::span<const std::byte> data) {
 int Connection::OnFrameSent(const ng::Frame& frame) {
   switch (frame.hd.type) {
     case ng::kData: progress_since_ping_ = true; break;
-    case ng::kRstStream: ++io_.stats().resets_sent; break;
+    case ng::kRstStream:
+      ++io_.stats().resets_sent;
+      if (!IsOurReset(frame.rst_stream.error_code)) CountReset();
+      break;
     case ng::kGoaway: ++io_.stats().goaways_sent; break;
     case ng::kHeaders: {
       progress_since_ping_ = true;
@@ -555,6 +568,7 @@ void Connection::End(Call& call, CancelReason reason, GrpcCode code, std::string
   const bool cut = !call.outgoing.empty() && call.outgoing.front()->started();
   const bool status_is_out = call.ended && call.outgoing.empty();
   if (status_is_out) return;
+  if (reason == CancelReason::kBadInput && call.announced) CountReset();
   Detach(call, reason);
   call.status = {static_cast<std::uint32_t>(code), std::move(message)};
   call.trailers = {};

@@ -90,6 +90,7 @@ Result<Nghttp2> Load(void* library, const std::string& where, const std::string&
   AIGES_REQUIRED(session_set_stream_user_data);
   AIGES_REQUIRED(session_get_stream_user_data);
   AIGES_REQUIRED(session_get_last_proc_stream_id);
+  AIGES_REQUIRED(session_get_outbound_queue_size);
   AIGES_REQUIRED(session_terminate_session);
   AIGES_REQUIRED(submit_settings);
   AIGES_REQUIRED(submit_response);

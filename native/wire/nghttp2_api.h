@@ -211,6 +211,7 @@ struct Nghttp2 {
   int (*session_set_stream_user_data)(nghttp2_session*, std::int32_t stream_id, void*);
   void* (*session_get_stream_user_data)(nghttp2_session*, std::int32_t stream_id);
   std::int32_t (*session_get_last_proc_stream_id)(nghttp2_session*);
+  std::size_t (*session_get_outbound_queue_size)(nghttp2_session*);
   int (*session_terminate_session)(nghttp2_session*, std::uint32_t error_code);
   int (*submit_settings)(nghttp2_session*, std::uint8_t flags, const ng::SettingsEntry*, std::size_t);
   int (*submit_response)(nghttp2_session*, std::int32_t stream_id, const ng::Field*, std::size_t,

@@ -83,7 +83,7 @@ struct Options {
   std::size_t max_ping_strikes = 100;
 
   // Beyond these a connection is closed with ENHANCE_YOUR_CALM.
-  Rate client_resets{1'000, 100};      // calls that the client resets (CVE-2023-44487)
+  Rate client_resets{1'000, 100};      // calls that the client resets (CVE-2023-44487), or has us reset or refuse
   Rate control_frames{2'000, 500};     // SETTINGS, PRIORITY, GOAWAY and empty DATA
   std::size_t max_continuations = 64;  // CONTINUATION frames of one header block
 

@@ -286,18 +286,102 @@ TEST(Abuse, CallsBeyondMaxStreamsAreRefusedToWhoCannotKnowIt) {
   EXPECT_EQ(client.Await(1).status(), "0");
 }
 
-TEST(Abuse, AcksThatNobodyReadsAreBounded) {
-  EchoServer server;
+// The client makes the server reset its calls: as good as resetting them itself.
+TEST(Abuse, CallsThatTheServerHasToResetAreLimitedToo) {
+  Options options;
+  options.client_resets = {1'000, 0};
+  EchoServer server(options);
   Client client(server.port(), 4096);
   client.Hello();
-  client.answers_pings = false;
-  // Calls in between, so that the pings are no strikes; their answers fill the socket's buffer.
-  for (int i = 0; i < 3'000; ++i) {
-    client.Call(kUnaryPath, std::string(4'000, 'x'));
-    for (int k = 0; k < 2; ++k) client.SendFrame(6, 0, 0, "12345678");
+  ASSERT_TRUE(client.RoundTrip());
+  for (int i = 0; i < 10'000 && server.stats().connections_abused == 0; ++i) {
+    const std::uint32_t stream = client.NextStream();
+    client.SendHeaders(stream, Client::Request(kStreamPath));
+    client.SendData(stream, Prefixed(""));
+    client.SendWindow(stream, kMaxWindow);
+    // More open ones than allowed would be a protocol error.
+    if (i % 100 == 99) {
+      ASSERT_TRUE(Eventually([&] { return server.stats().resets_sent > i || server.stats().connections_abused == 1; }));
+    }
   }
+  EXPECT_TRUE(Eventually([&] { return server.stats().connections_abused == 1; }));
+  EXPECT_LE(server.stats().calls_started, 1'000 + 100);
   EXPECT_TRUE(server.Alive());
 }
+
+TEST(Abuse, CallsThatTheServerHasToRefuseAreLimitedToo) {
+  Options options;
+  options.max_streams = 10;
+  options.client_resets = {1'000, 0};
+  EchoServer server(options);
+  Client client(server.port(), 4096);
+  client.answers_settings = false;
+  client.Hello();
+  for (int i = 0; i < 100'000 && server.stats().connections_abused == 0; ++i) {
+    client.SendHeaders(client.NextStream(), Client::Request(kStreamPath));
+  }
+  EXPECT_TRUE(Eventually([&] { return server.stats().connections_abused == 1; }));
+  EXPECT_EQ(server.stats().calls_started, 10);
+  EXPECT_TRUE(server.Alive());
+}
+
+// A call that the consumer has seen, and that ends because of what the client sends.
+TEST(Abuse, CallsThatBreakTheRulesAreLimitedToo) {
+  Options options;
+  options.client_resets = {100, 0};
+  EchoServer server(options);
+  Client client(server.port());
+  client.Hello();
+  for (int i = 0; i < 10'000 && !client.closed(); ++i) {
+    const std::uint32_t stream = client.NextStream();
+    client.SendHeaders(stream, Client::Request(kStreamPath));
+    client.SendData(stream, "\2 is no flag", true);
+    if (i % 100 == 0) client.ReadFor(milliseconds(0));
+  }
+  ASSERT_TRUE(client.AwaitClose());
+  EXPECT_EQ(client.goaways().front().text, "too many resets");
+  EXPECT_LE(server.stats().calls_started, 101);
+}
+
+class Unread : public testing::TestWithParam<Flood> {};
+
+// An answer fills the socket. What the server has to say from then on waits in its memory.
+TEST_P(Unread, EndsWithinABound) {
+  Options options;
+  options.max_streams = 10;
+  options.max_send_bytes = std::size_t{16} << 20;
+  options.client_resets = {1e9, 0};
+  options.max_ping_strikes = 1'000'000;
+  TestServer server(options);
+  const Stats& stats = server.server.stats();
+  Client client(server.port(), 4096);
+  client.answers_settings = false;
+  client.Hello();
+  client.Call(kTestUnary, "x");
+  server.Reply(server.Next().call, std::string(options.max_send_bytes, 'x'));
+  std::int64_t sent = 0;
+  ASSERT_TRUE(Eventually([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    return std::exchange(sent, stats.bytes_sent.load()) == stats.bytes_sent && sent > 10'000;
+  })) << "the client does not read";
+  const std::int64_t before = stats.bytes_received;
+  for (int i = 0; i < 400'000 && stats.connections_abused == 0; ++i) GetParam().act(client, i);
+  EXPECT_TRUE(Eventually([&] {
+    client.Send("");
+    return stats.connections_abused == 1;
+  }));
+  EXPECT_LE(stats.bytes_received - before, 1 << 20) << "a few reads";
+  EXPECT_TRUE(Eventually([&] { return stats.connections == 0; })) << "although nobody reads the GOAWAY";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Abuse, Unread,
+    testing::ValuesIn(std::vector<Flood>{
+        {"Acks", [](Client& client, int) { client.SendFrame(6, 0, 0, "12345678"); }, ""},
+        {"Refusals", [](Client& client, int) { client.SendHeaders(client.NextStream(), Client::Request(kTestStream)); },
+         ""},
+    }),
+    [](const auto& info) { return info.param.name; });
 
 TEST(Idle, HandshakesHaveALimit) {
   Options options;
