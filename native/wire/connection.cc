@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The socket, memory and time of a connection. Its calls are in connection_calls.cc.
+// The socket, memory and time of a connection. Its calls are in connection_requests.cc and
+// connection_replies.cc.
 #include "connection.h"
 
 #include <sys/epoll.h>

@@ -118,6 +118,8 @@ enum FrameFlag : std::uint8_t {
   kPadded = 8,
 };
 
+inline bool IsLast(const FrameHeader& header) { return (header.flags & kEndStream) != 0; }
+
 enum FieldFlag : std::uint8_t { kNoCopyName = 2, kNoCopyValue = 4 };
 
 enum DataFlag : std::uint32_t { kDataEof = 1, kDataNoEndStream = 2, kDataNoCopy = 4 };
