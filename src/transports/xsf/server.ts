@@ -31,6 +31,8 @@ export interface XsfOptions extends Advertising {
   readonly rollMs: number;
   /** Whether clients may change the number of licences: nothing tells one client from another here. */
   readonly resizable: boolean;
+  /** Told when one has. */
+  readonly onResized?: (context: { readonly service: string; readonly permits: number }) => void;
   /** Takes the results of requests with `downMethod` async; null refuses such requests. */
   readonly postback: Postback | null;
   /** What passes on the way in; null lets everything pass. */
@@ -189,7 +191,9 @@ class XsfServer {
     if (!/^[1-9]\d{0,6}$/.test(permits) || !/^\d{1,9}$/.test(timeout)) throw new AigesError('badLicenses');
     const wait = openDeadline(Number(timeout), () => new AigesError('resizeTimeout'), request.gone());
     try {
-      await request.served.service.resize(Number(permits), wait.signal);
+      const { service } = request.served;
+      await service.resize(Number(permits), wait.signal);
+      this.#options.onResized?.({ service: service.name, permits: Number(permits) });
       return empty(request.input.serviceId);
     } finally {
       wait.close();
