@@ -104,7 +104,9 @@ class XsfServer {
     const wait = Math.min(waitTime(envelope.param.get('waitTime'), defaultMs), call.deadline - performance.now());
     const shutdown = this.#shutdown;
     const deadline = openDeadline(wait, () => new AigesError('timeout'), [shutdown]);
+    let left = call.deadline <= performance.now();
     call.onCancel(() => {
+      left = true;
       deadline.abort(new AigesError('cancelled'));
     });
     const ended = this.#options.onCall?.();
@@ -127,6 +129,7 @@ class XsfServer {
         served,
         message: call.message,
         address,
+        left,
         gone: () => [call.signal, shutdown],
         deadline,
       };
@@ -201,7 +204,9 @@ class XsfServer {
   }
 
   #create(request: Request): Answer | Promise<Answer> {
-    const { input, handle, served } = request;
+    const { input, handle, left, served } = request;
+    // Nobody would learn the handle: a stream would keep its licence until it has been idle for long enough.
+    if (left) throw new AigesError('timeout', { detail: 'the client had left before the call began' });
     const postback = this.#postbackOf(input);
     checkMeta(input);
     if (!input.once) served.service.checkInputs(input.frames);

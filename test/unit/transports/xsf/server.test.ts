@@ -4,9 +4,11 @@ import { DataStatus, DataType } from '../../../../src/core/frame.js';
 import { Admission } from '../../../../src/engine/admission.js';
 import { Service } from '../../../../src/engine/service.js';
 import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
+import type { GrpcCall, GrpcServer } from '../../../../src/transports/grpc/server.js';
 import { serveXsf, type XsfOptions } from '../../../../src/transports/xsf/server.js';
 import type { FakeStream } from '../../../fixtures/fake-runtime.js';
 import { FakeRuntime, gate, prepare, streams, textFrame } from '../../../fixtures/fake-runtime.js';
+import { decodeOutput, decodeResponse, encodeRequest } from '../../../fixtures/protocol.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf } from '../../../fixtures/xsf-client.js';
 
@@ -20,23 +22,20 @@ interface Served {
 
 let stop: (() => Promise<void>) | null = null;
 
-async function serve(
-  { ttlMs = 15_000, ...changes }: Partial<XsfOptions> & { readonly ttlMs?: number } = {},
-  permits = 1,
-  inputs: readonly string[] | null = null,
-): Promise<Served> {
-  const runtime = new FakeRuntime();
-  const service = new Service({
+function serviceOf(runtime: FakeRuntime, permits: number, inputs: readonly string[] | null): Service {
+  const admission = new Admission({ permits, queue: 0 });
+  return new Service({
     name: 'svc',
     runtime,
-    admission: new Admission({ permits, queue: 0 }),
+    admission,
     prepare,
     resources: null,
     streams: { ...streams, inputs },
   });
-  const shutdown = new AbortController();
-  const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
-  serveXsf(server, {
+}
+
+function optionsOf(service: Service, shutdown: AbortSignal, ttlMs: number): XsfOptions {
+  return {
     services: [{ service, headerPass: ['sid'], ttlMs }],
     resourceTimeoutMs: 60_000,
     advertise: null,
@@ -45,10 +44,21 @@ async function serve(
     rateLimit: null,
     postback: null,
     resizable: false,
-    shutdown: shutdown.signal,
+    shutdown,
     onError: () => undefined,
-    ...changes,
-  });
+  };
+}
+
+async function serve(
+  { ttlMs = 15_000, ...changes }: Partial<XsfOptions> & { readonly ttlMs?: number } = {},
+  permits = 1,
+  inputs: readonly string[] | null = null,
+): Promise<Served> {
+  const runtime = new FakeRuntime();
+  const service = serviceOf(runtime, permits, inputs);
+  const shutdown = new AbortController();
+  const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
+  serveXsf(server, { ...optionsOf(service, shutdown.signal, ttlMs), ...changes });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const client = new RawClient(port);
   stop = async () => {
@@ -438,5 +448,71 @@ describe('a stream over xsf', () => {
       deadlineMs: 20_000,
     });
     expect(await seen.promise).toBeLessThanOrEqual(20_000);
+  });
+});
+
+describe('a call that opens something', () => {
+  type Handler = Parameters<GrpcServer['unary']>[1];
+
+  /** Hands the call over as a gRPC server does, without one in between whose own deadline might come first. */
+  async function open(state: 'stream' | 'once', waitTime: string, changes: Partial<GrpcCall>): Promise<Opened> {
+    const runtime = new FakeRuntime();
+    const service = serviceOf(runtime, 1, null);
+    const shutdown = new AbortController();
+    const handlers: Handler[] = [];
+    const server: Pick<GrpcServer, 'unary'> = { unary: (_path, handler) => void handlers.push(handler) };
+    serveXsf(server as GrpcServer, optionsOf(service, shutdown.signal, 15_000));
+    const input = onceInput(state === 'stream' ? { state: 0, pl: [] } : {});
+    const bytes = encodeRequest(onceRequest(input, { param: { SeqNo: '1', waitTime } }));
+    const call: GrpcCall = {
+      message: { bytes, retain: () => undefined, release: () => undefined },
+      metadata: new Map(),
+      peer: null,
+      local: { host: '127.0.0.1', port: 5090 },
+      deadline: performance.now() + 60_000,
+      signal: new AbortController().signal,
+      onCancel: () => undefined,
+      sendMetadata: () => undefined,
+      setTrailers: () => undefined,
+      ...changes,
+    };
+    const answer = await handlers[0]?.(call);
+    const response = decodeResponse(Buffer.concat(answer?.chunks ?? []));
+    const { code } = decodeOutput(response.data[0]?.data ?? Buffer.alloc(0));
+    const { running } = service.load;
+    answer?.release?.();
+    shutdown.abort(new AigesError('shuttingDown'));
+    await service.drain();
+    return { code, running, calls: runtime.calls };
+  }
+
+  interface Opened {
+    readonly code: number;
+    /** Licences that were taken when the answer was there. */
+    readonly running: number;
+    /** What the plugin was asked for. */
+    readonly calls: number;
+  }
+
+  const late: [string, () => Partial<GrpcCall>][] = [
+    ['once its gRPC deadline has passed', () => ({ deadline: performance.now() - 1 })],
+    [
+      'once its client has cancelled it',
+      () => ({
+        onCancel: (listener) => {
+          listener();
+        },
+      }),
+    ],
+  ];
+
+  it.each(late)('takes no licence and reaches no plugin %s', async (_name, changes) => {
+    expect(await open('stream', '20000', changes())).toEqual({ code: 10102, running: 0, calls: 0 });
+    expect(await open('stream', '0', changes())).toEqual({ code: 10102, running: 0, calls: 0 });
+    expect(await open('once', '20000', changes())).toEqual({ code: 10102, running: 0, calls: 0 });
+  });
+
+  it('may have no time to wait: a stream begins all the same', async () => {
+    expect(await open('stream', '0', {})).toEqual({ code: 0, running: 1, calls: 1 });
   });
 });
