@@ -171,7 +171,6 @@ export function createHost(config: Config, options: HostOptions): Host {
   });
   serveToolbox(grpc, {
     ready: () => ready,
-    services: served.map(({ service }) => service.name),
     metrics: metrics === null ? null : (unit) => metrics.text(unit),
   });
   const health = new HealthImplementation({ '': 'NOT_SERVING', 'utils.XsfCall': 'NOT_SERVING' });
