@@ -18,6 +18,7 @@ import {
   type RequestShape,
   type Strings,
 } from '../fixtures/protocol.js';
+import { Relay } from '../fixtures/relay.js';
 import { callXsf, onceInput, onceRequest, StreamClient, type XsfAnswer } from '../fixtures/xsf-client.js';
 
 /** Starting a server takes its time, and more of it on a busy machine. */
@@ -253,6 +254,26 @@ describe.skipIf(!brokerInstalled)('asynchronous delivery through RabbitMQ', () =
     expect(lines.find(({ level }) => level === 'error')).toMatchObject({ sid: 'async-sid', code: 0, failed: 1 });
     expect(lines.find(({ level }) => level === 'error')?.reason).toContain('larger than configured max size');
     expect(await left()).toBe(0);
+  });
+
+  it('sends a message again, however few attempts a refused one has, when the connection breaks', async () => {
+    const lines: LogLine[] = [];
+    const relay = await Relay.to(broker.port);
+    try {
+      const url = broker.url.replace(String(broker.port), String(relay.port));
+      const { client } = await start({ log: logTo(lines), delivery: delivery({ url, attempts: 1 }) });
+      consumer = await broker.session();
+      // The server takes the message, and its word for that never arrives.
+      relay.deafen();
+      await callXsf(client, once({ params: { do: 'reply', text: 'twice' } }));
+      expect((await take()).texts).toEqual(['twice']);
+      relay.drop();
+      expect((await take()).texts).toEqual(['twice']);
+      expect(await left()).toBe(0);
+      expect(lines.filter(({ level }) => level === 'error')).toEqual([]);
+    } finally {
+      await relay.cut();
+    }
   });
 
   it('delivers into a queue that was deleted, by declaring it again', async () => {
