@@ -55,7 +55,7 @@ async function answer({ query, headers }: CommandRequest, options: ToolboxOption
     case 'status':
       return [
         `pid: ${process.pid}`,
-        `user: ${userInfo().username}`,
+        `user: ${userName()}`,
         `uptime: ${Math.floor((performance.now() - startedAt) / 1000)}s`,
         '',
       ].join('\n');
@@ -77,6 +77,15 @@ async function answer({ query, headers }: CommandRequest, options: ToolboxOption
  */
 function health({ ready }: ToolboxOptions): string {
   return ready() ? 'health staus:\n' : 'report error';
+}
+
+/** In containers the process often runs as a user that only has a number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
 }
 
 function parseStrings(text: string, what: string): ReadonlyMap<string, string> {
