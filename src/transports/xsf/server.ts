@@ -213,6 +213,7 @@ class XsfServer {
     this.#handles.checkFree(handle);
     postback?.checkRoom();
     if (!input.once) return this.#open(request, postback);
+    if (request.op === 'AIExcp') return this.#onceEnded(request);
     return postback === null ? this.#once(request) : this.#onceLater(request, postback);
   }
 
@@ -237,6 +238,14 @@ class XsfServer {
       this.#handles.release(handle);
       once.forget();
     }
+  }
+
+  /** A one-shot call that ends with the request that opens it: its handle has been in use, and nothing more. */
+  #onceEnded({ handle, served, deadline }: Request): Answer {
+    served.service.admit().release();
+    this.#handles.open(handle, new OnceCall(served, deadline, null));
+    this.#handles.release(handle);
+    return empty('');
   }
 
   /** Answers at once; the call goes on by itself, whether its client stays or leaves. */

@@ -420,6 +420,25 @@ describe('a stream over xsf', () => {
     expect((await callXsf(served.client, request)).output).toMatchObject({ code: 0 });
   });
 
+  it.each([
+    ['AIOut', { code: 10102 }],
+    ['AIExcp', { code: 0, serviceId: '', status: 0, pl: [] }],
+  ])('does not run a one-shot call that begins with %s, whatever payload comes with it', async (op, output) => {
+    const served = await serve();
+    const request = onceRequest(onceInput(), { op, s: { h: 'once' }, param: { SeqNo: '1', waitTime: '20' } });
+    expect((await callXsf(served.client, request)).output).toMatchObject(output);
+    expect(served.runtime.calls).toBe(0);
+    expect(served.service.load.running).toBe(0);
+    served.stream.handle = 'once';
+    expect((await served.stream.poll()).output).toMatchObject({ code: 10101 });
+  });
+
+  it('refuses a one-shot call that begins with AIExcp beyond the licences', async () => {
+    const served = await serve();
+    await served.stream.create();
+    expect((await callXsf(served.client, onceRequest(onceInput(), { op: 'AIExcp' }))).response?.code).toBe(10110);
+  });
+
   it('refuses handles that only cost memory', async () => {
     const served = await serve();
     const request = onceRequest(onceInput(), { s: { h: 'x'.repeat(257) } });
