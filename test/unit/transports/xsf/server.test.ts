@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, DataType } from '../../../../src/core/frame.js';
 import { Admission } from '../../../../src/engine/admission.js';
@@ -325,6 +325,31 @@ describe('a stream over xsf', () => {
       stream.give(String(n));
     }
     expect(textsOf(await served.stream.poll())).toEqual(['0']);
+  });
+
+  it.each<[string, (stream: StreamClient, n: number) => Promise<unknown>]>([
+    ['polls', (stream) => stream.poll(1)],
+    // One is missing before them, so they do not reach the engine.
+    ['writes', (stream, n) => stream.write(n + 1, 'x')],
+  ])('keeps a session whose client %s while its engine says nothing', async (_name, act) => {
+    let now = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+    try {
+      const served = await serve({ ttlMs: 200, rollMs: 1 });
+      await served.stream.create();
+      await streamOf(served);
+      for (let n = 1; n <= 6; n++) {
+        now += 150;
+        await act(served.stream, n);
+        // Long enough for whoever looks for sessions to have looked.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      expect(served.service.load.running).toBe(1);
+      now += 250;
+      await expect.poll(() => served.service.load.running).toBe(0);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   it('ends every session at shutdown', async () => {
