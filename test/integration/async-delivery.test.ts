@@ -343,7 +343,9 @@ describe.skipIf(!brokerInstalled)('asynchronous delivery through RabbitMQ', () =
     'keeps results while the server is away, and delivers them in order once it is back',
     async () => {
       const lines: LogLine[] = [];
-      const { client } = await start({ log: logTo(lines) });
+      // The server may be away for longer than streams are kept by default.
+      const streams = { ttlMs: patience, rollMs: 5000, realTime: true, gapMs: 5000, maxPackets: 1000 };
+      const { client } = await start({ log: logTo(lines), service: { streams } });
       const stream = new StreamClient(client);
       await stream.create(streamInput());
       await stream.write(1, 'before');
