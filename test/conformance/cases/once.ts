@@ -100,9 +100,17 @@ export const onceCases: readonly Case[] = [
     ],
   },
   {
-    name: 'several payloads',
+    name: 'several payloads, the last of which says what becomes of the answer',
     covers: ['wire 3.6'],
     steps: [
+      ...[
+        ['1', '2'],
+        ['2', '1'],
+      ].map(([first = '', last = '']) =>
+        once({ outStatus: 'input' }, gives({ status: Number(last), serviceId: 'svc' }), {
+          input: { pl: [...input('a', 'one', { status: first }), ...input('b', 'two', { status: last })] },
+        }),
+      ),
       once({}, gives({ status: 3, serviceId: 'svc' }), {
         input: { pl: [...input('a', 'one'), ...input('b', 'two'), ...input('c', 'three')] },
       }),

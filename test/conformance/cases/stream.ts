@@ -339,6 +339,19 @@ export const streamCases: readonly Case[] = [
     ],
   },
   {
+    name: 'a final payload in front of one that is not: the session has ended',
+    covers: ['wire 3.6', 'wire 5.9'],
+    deviation: 'the original goes by the last payload, and would wait for an end that the engine has given already',
+    steps: [
+      create('s', { write: 'waitFile', file: '$file', after: '1' }),
+      write('s', 1, 'x', { status: 2, reply: emptyBytes }),
+      entered,
+      open,
+      poll('s', gives({ status: 2 })),
+      poll('s', released),
+    ],
+  },
+  {
     name: 'an expired session',
     covers: ['vector 3'],
     on: 'shortLived',
