@@ -8,7 +8,7 @@ import type { GrpcCall, GrpcServer } from '../../../../src/transports/grpc/serve
 import { serveXsf, type XsfOptions } from '../../../../src/transports/xsf/server.js';
 import type { FakeStream } from '../../../fixtures/fake-runtime.js';
 import { FakeRuntime, gate, prepare, streams, textFrame } from '../../../fixtures/fake-runtime.js';
-import { decodeOutput, decodeResponse, encodeRequest } from '../../../fixtures/protocol.js';
+import { decodeOutput, decodeResponse, encodeRequest, type RequestShape } from '../../../fixtures/protocol.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf } from '../../../fixtures/xsf-client.js';
 
@@ -495,47 +495,61 @@ describe('a stream over xsf', () => {
   });
 });
 
-describe('a call that opens something', () => {
+/**
+ * Hands a call over as a gRPC server does, without one in between: nothing but the handling looks at deadlines and
+ * clocks. Gives the code of the answer.
+ */
+function handOver(
+  service: Service,
+  shutdown: AbortController,
+  request: RequestShape,
+  changes: Partial<GrpcCall> = {},
+): Promise<number> {
   type Handler = Parameters<GrpcServer['unary']>[1];
+  const handlers: Handler[] = [];
+  const server: Pick<GrpcServer, 'unary'> = { unary: (_path, handler) => void handlers.push(handler) };
+  serveXsf(server as GrpcServer, optionsOf(service, shutdown.signal, 15_000));
+  const call: GrpcCall = {
+    message: { bytes: encodeRequest(request), retain: () => undefined, release: () => undefined },
+    metadata: new Map(),
+    peer: null,
+    local: { host: '127.0.0.1', port: 5090 },
+    deadline: performance.now() + 60_000,
+    signal: new AbortController().signal,
+    onCancel: () => undefined,
+    sendMetadata: () => undefined,
+    setTrailers: () => undefined,
+    ...changes,
+  };
+  const [handler] = handlers;
+  if (handler === undefined) throw new Error('nothing is served');
+  return handler(call).then(({ chunks, release }) => {
+    const response = decodeResponse(Buffer.concat(chunks));
+    release?.();
+    return decodeOutput(response.data[0]?.data ?? Buffer.alloc(0)).code;
+  });
+}
 
-  /** Hands the call over as a gRPC server does, without one in between whose own deadline might come first. */
-  async function open(state: 'stream' | 'once', waitTime: string, changes: Partial<GrpcCall>): Promise<Opened> {
-    const runtime = new FakeRuntime();
-    const service = serviceOf(runtime, 1, null);
-    const shutdown = new AbortController();
-    const handlers: Handler[] = [];
-    const server: Pick<GrpcServer, 'unary'> = { unary: (_path, handler) => void handlers.push(handler) };
-    serveXsf(server as GrpcServer, optionsOf(service, shutdown.signal, 15_000));
-    const input = onceInput(state === 'stream' ? { state: 0, pl: [] } : {});
-    const bytes = encodeRequest(onceRequest(input, { param: { SeqNo: '1', waitTime } }));
-    const call: GrpcCall = {
-      message: { bytes, retain: () => undefined, release: () => undefined },
-      metadata: new Map(),
-      peer: null,
-      local: { host: '127.0.0.1', port: 5090 },
-      deadline: performance.now() + 60_000,
-      signal: new AbortController().signal,
-      onCancel: () => undefined,
-      sendMetadata: () => undefined,
-      setTrailers: () => undefined,
-      ...changes,
-    };
-    const answer = await handlers[0]?.(call);
-    const response = decodeResponse(Buffer.concat(answer?.chunks ?? []));
-    const { code } = decodeOutput(response.data[0]?.data ?? Buffer.alloc(0));
-    const { running } = service.load;
-    answer?.release?.();
-    shutdown.abort(new AigesError('shuttingDown'));
-    await service.drain();
-    return { code, running, calls: runtime.calls };
-  }
-
+describe('a call that opens something', () => {
   interface Opened {
     readonly code: number;
     /** Licences that were taken when the answer was there. */
     readonly running: number;
     /** What the plugin was asked for. */
     readonly calls: number;
+  }
+
+  async function open(state: 'stream' | 'once', waitTime: string, changes: Partial<GrpcCall>): Promise<Opened> {
+    const runtime = new FakeRuntime();
+    const service = serviceOf(runtime, 1, null);
+    const shutdown = new AbortController();
+    const input = onceInput(state === 'stream' ? { state: 0, pl: [] } : {});
+    const request = onceRequest(input, { param: { SeqNo: '1', waitTime } });
+    const code = await handOver(service, shutdown, request, changes);
+    const { running } = service.load;
+    shutdown.abort(new AigesError('shuttingDown'));
+    await service.drain();
+    return { code, running, calls: runtime.calls };
   }
 
   const late: [string, () => Partial<GrpcCall>][] = [
@@ -558,5 +572,40 @@ describe('a call that opens something', () => {
 
   it('may have no time to wait: a stream begins all the same', async () => {
     expect(await open('stream', '0', {})).toEqual({ code: 0, running: 1, calls: 1 });
+  });
+});
+
+describe('a one-shot call', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each([
+    ['without waitTime waits 500 ms for its answer', onceRequest(onceInput(), { param: { SeqNo: '1' } }), 500, 10102],
+    ['waits 5 s for a payload', onceRequest(onceInput({ pl: [] })), 5000, 10009],
+    [
+      'that begins with AIOut waits for the whole of its time',
+      onceRequest(onceInput(), { op: 'AIOut' }),
+      20_000,
+      10102,
+    ],
+  ])('%s', async (_name, request, ms, code) => {
+    vi.useFakeTimers();
+    const hold = gate();
+    const runtime = new FakeRuntime(async () => {
+      await hold.promise;
+      return [];
+    });
+    const service = serviceOf(runtime, 1, null);
+    let answer: number | null = null;
+    const answered = handOver(service, new AbortController(), request).then((found) => (answer = found));
+    await vi.advanceTimersByTimeAsync(ms - 1);
+    expect(answer).toBeNull();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(answer).toBe(code);
+    await answered;
+    hold.open();
+    await service.drain();
+    expect(runtime.outputsAlive).toBe(0);
   });
 });
