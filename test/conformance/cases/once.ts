@@ -171,6 +171,22 @@ export const onceCases: readonly Case[] = [
     steps: [once({ do: 'alias' }, said('hello')), once({ do: 'stats' }, ofStats(/ badFree=0 /))],
   },
   {
+    name: 'what no call and no stream makes the engine do',
+    covers: ['wire 7.6'],
+    deviation:
+      'the engine is asked for its version and given the functions of wrapperSetCtrl, once each, when it is loaded; the original did neither',
+    steps: [
+      create('s'),
+      write('s', 1, 'x', { status: 2 }),
+      results('s', { text: 'x', status: 2 }),
+      // Each as often as wrapperInit, the first of the counts.
+      once(
+        { do: 'stats' },
+        ofStats(/^init=(\d+) .* loadRes=0 unloadRes=0 .* version=\1 setMeter=\1 setTrace=\1 debugInfo=0$/),
+      ),
+    ],
+  },
+  {
     name: 'personalised resources that nobody asked for',
     covers: ['wire 7.8'],
     steps: [once({ do: 'ids' }, said('(null)'))],
