@@ -326,6 +326,17 @@ export const streamCases: readonly Case[] = [
     ],
   },
   {
+    name: 'a blocking engine that needs more than 5 s after its input has ended',
+    covers: ['wire 7.5'],
+    engine: 'blocking',
+    deviation: 'the original reads it a hundred times, every 50 ms, and leaves it alone then: nobody got the result',
+    steps: [
+      create('s', { lag: '101' }),
+      write('s', 1, 'at last', { status: 2 }),
+      results('s', { text: 'at last', status: 2 }),
+    ],
+  },
+  {
     name: 'calls of an asynchronous engine',
     covers: ['wire 7.5'],
     engine: 'asynchronous',

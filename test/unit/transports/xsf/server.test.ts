@@ -523,9 +523,9 @@ function handOver(
   };
   const [handler] = handlers;
   if (handler === undefined) throw new Error('nothing is served');
-  return handler(call).then(({ chunks, release }) => {
-    const response = decodeResponse(Buffer.concat(chunks));
-    release?.();
+  return handler(call).then((reply) => {
+    const response = decodeResponse(Buffer.concat(reply.chunks));
+    reply.release?.();
     return decodeOutput(response.data[0]?.data ?? Buffer.alloc(0)).code;
   });
 }
