@@ -153,6 +153,12 @@ export function createHost(config: Config, options: HostOptions): Host {
     rollMs: first.config.streams.rollMs,
     resourceTimeoutMs: config.limits.onceTimeoutMs,
     resizable: config.limits.resize,
+    onResized: ({ service, permits }) => {
+      log.info({ service, permits }, 'a client changed the number of licences');
+      const { threads } = config.limits;
+      if (permits <= threads) return;
+      log.warn({ service }, `[limits].threads: ${threads} of ${permits} requests can be in the engine at once`);
+    },
     postback: posting?.postback ?? null,
     rateLimit: rateLimit === null ? null : new RateLimit(rateLimit.msPerCall, rateLimit.burst),
     advertise: config.grpc.advertise,
@@ -165,7 +171,6 @@ export function createHost(config: Config, options: HostOptions): Host {
   });
   serveToolbox(grpc, {
     ready: () => ready,
-    services: served.map(({ service }) => service.name),
     metrics: metrics === null ? null : (unit) => metrics.text(unit),
   });
   const health = new HealthImplementation({ '': 'NOT_SERVING', 'utils.XsfCall': 'NOT_SERVING' });

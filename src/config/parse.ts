@@ -87,7 +87,9 @@ function chooseThreads({ settings, report }: Plan, services: readonly ServiceCon
   const key = schema.limits.keys.threads;
   const threads = settings.get(key);
   // Services may share an engine, and threads that are not needed never start.
-  const permits = services.reduce((sum, { maxConcurrent }) => sum + maxConcurrent, 0);
+  const permits = settings.get(schema.limits.keys.resize)
+    ? Infinity
+    : services.reduce((sum, { maxConcurrent }) => sum + maxConcurrent, 0);
   if (threads === 0) return Math.min(permits, mostDerivedThreads) + spareThreads;
   for (const { table, maxConcurrent } of services) {
     if (threads >= maxConcurrent) continue;

@@ -416,7 +416,7 @@ export const schema = {
     threads: live(
       integer({ min: 0, max: 65536 }),
       0,
-      'Most threads that call the engine. 0 derives it: [fc].max up to 4096, and 4 for everything else. They start on demand.',
+      'Most threads that call the engine. 0 derives it: [fc].max up to 4096 (4096 with [limits].resize), and 4 for everything else. They start on demand.',
     ),
   }),
   data: table('data', 'Input that lies elsewhere (payload attribute dataSrc): docs/remote-data.md.', {

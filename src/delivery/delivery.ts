@@ -1,12 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AigesError } from '../core/errors.js';
 
+/** How a link has ended. */
+export interface Loss {
+  readonly reason: AigesError;
+  /** Whether the other side has ended it over a message that it does not take: one of those on their way. */
+  readonly refused: boolean;
+}
+
 /** A way to where messages go, for as long as it lasts. */
 export interface Link {
   /** Hands a message over, in the order of the calls. `taken` is called once the other side has it for good. */
   send(body: Uint8Array, taken: () => void): void;
-  /** Resolves with the reason when the link has ended: what was not taken by then has to be sent again. Never rejects. */
-  readonly lost: Promise<AigesError>;
+  /** Resolves when the link has ended: what was not taken by then has to be sent again. Never rejects. */
+  readonly lost: Promise<Loss>;
   /** Ends the link in good order where that is still possible. Never rejects. */
   close(): Promise<void>;
 }
@@ -14,7 +21,7 @@ export interface Link {
 export interface DeliveryOptions {
   /** @throws AigesError `initFailed` with a text that says what to do */
   readonly connect: (signal: AbortSignal) => Promise<Link>;
-  /** How often a message is sent before it is given up, where it is the message that the other side does not take. */
+  /** How often the other side refuses a message before it is given up. */
   readonly attempts: number;
   /** Messages, and bytes in them, that may wait before `full` asks for a pause. */
   readonly waiting: number;
@@ -33,7 +40,8 @@ export interface DeliveryCounts {
 
 interface Message {
   readonly body: Uint8Array;
-  attempts: number;
+  /** Links that ended over a message while this one was on its way. */
+  refusals: number;
   resolve(): void;
   reject(reason: AigesError): void;
 }
@@ -89,7 +97,7 @@ export class Delivery {
    */
   publish(body: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      const message: Message = { body, attempts: 0, resolve, reject };
+      const message: Message = { body, refusals: 0, resolve, reject };
       this.#bytes += body.length;
       if (this.#closing.signal.aborted) {
         this.#giveUp(message, closed());
@@ -117,8 +125,8 @@ export class Delivery {
       return;
     }
     this.#link = link;
-    void link.lost.then((reason) => {
-      if (this.#link === link) this.#onLost(reason);
+    void link.lost.then((loss) => {
+      if (this.#link === link) this.#onLost(loss);
     });
     this.#send();
   }
@@ -128,7 +136,6 @@ export class Delivery {
     while (link !== null && this.#hasRoom()) {
       const message = this.#waiting.shift();
       if (message === undefined) return;
-      message.attempts++;
       this.#sent.add(message);
       this.#sentBytes += message.body.length;
       link.send(message.body, () => {
@@ -153,14 +160,16 @@ export class Delivery {
     this.#send();
   }
 
-  #onLost(reason: AigesError): void {
+  #onLost({ reason, refused }: Loss): void {
     this.#link = null;
     this.#losses++;
     const messages = [...this.#sent];
     this.#sent.clear();
     this.#sentBytes = 0;
+    if (refused) for (const message of messages) message.refusals++;
     const [first] = messages;
-    if (messages.length === 1 && first !== undefined && first.attempts >= this.#options.attempts) {
+    // Who was not alone is not known to be the one; and a connection that breaks says nothing about any of them.
+    if (refused && messages.length === 1 && first !== undefined && first.refusals >= this.#options.attempts) {
       this.#doubtful.delete(first);
       this.#giveUp(first, reason);
     } else {

@@ -1,6 +1,6 @@
 import { type ChannelModel, connect, type ConfirmChannel, credentials } from 'amqplib';
 import { AigesError } from '../core/errors.js';
-import type { Link } from './delivery.js';
+import type { Link, Loss } from './delivery.js';
 
 export interface RabbitOptions {
   /** `amqp://host:port/vhost` or `amqps://…`, without user and password. */
@@ -65,16 +65,19 @@ export async function connectRabbit(options: RabbitOptions, signal: AbortSignal)
   }
 }
 
+/** Reply codes of AMQP for a connection that an operator ends, and for a fault of the server. */
+const serverTroubles: ReadonlySet<number> = new Set([320, 541]);
+
 type Step = 'connection' | 'channel' | 'queue';
 
 class RabbitLink implements Link {
-  readonly lost: Promise<AigesError>;
+  readonly lost: Promise<Loss>;
   readonly #connection: ChannelModel;
   readonly #cut: AbortController;
   readonly #options: RabbitOptions;
   #channel: ConfirmChannel | null = null;
   #alive = true;
-  #settle!: (reason: AigesError) => void;
+  #settle!: (loss: Loss) => void;
 
   constructor(connection: ChannelModel, cut: AbortController, options: RabbitOptions) {
     this.#connection = connection;
@@ -82,10 +85,10 @@ class RabbitLink implements Link {
     this.#options = options;
     this.lost = new Promise((resolve) => (this.#settle = resolve));
     connection.on('error', (error) => {
-      this.#end(error);
+      this.#end(error, isRefusal(error));
     });
     connection.on('close', (error) => {
-      this.#end(error ?? new Error('the server closed the connection'));
+      this.#end(error ?? new Error('the server closed the connection'), isRefusal(error));
     });
     connection.on('blocked', (reason) => {
       options.onWarning(`the server takes no messages for now: ${reason}`);
@@ -96,20 +99,20 @@ class RabbitLink implements Link {
   watch(channel: ConfirmChannel): void {
     this.#channel = channel;
     channel.on('error', (error) => {
-      this.#end(error);
+      this.#end(error, isRefusal(error));
     });
     channel.on('close', () => {
       // With a connection its channels end first, and the reason is the connection's.
       setImmediate(() => {
-        this.#end(new Error('the server closed the channel'));
+        this.#end(new Error('the server closed the channel'), false);
       });
     });
     channel.on('nack', () => {
-      this.#end(new Error('the server does not take the message'));
+      this.#end(new Error('the server does not take the message'), true);
     });
     // Comes before the confirm of the same message, which would count it as taken.
     channel.on('return', () => {
-      this.#end(new Error(`queue ${JSON.stringify(this.#options.queue)} is not there any more`));
+      this.#end(new Error(`queue ${JSON.stringify(this.#options.queue)} is not there any more`), true);
     });
   }
 
@@ -139,10 +142,10 @@ class RabbitLink implements Link {
     this.#cut.abort();
   }
 
-  #end(error: unknown): void {
+  #end(error: unknown, refused: boolean): void {
     if (!this.#alive) return;
     this.#alive = false;
-    this.#settle(explain(error, 'channel', this.#options));
+    this.#settle({ reason: explain(error, 'channel', this.#options), refused });
     // In this order, so that what the socket ends with is not taken for the reason.
     this.#cut.abort();
   }
@@ -207,6 +210,12 @@ function textOf(error: unknown): string {
 
 function replyCode(error: unknown): number | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : null;
+}
+
+/** Whether the server has closed a channel or a connection over what we sent; not when it stops, is in trouble or cannot be heard. */
+function isRefusal(error: unknown): boolean {
+  const code = replyCode(error);
+  return code !== null && !serverTroubles.has(code);
 }
 
 function hide(text: string, secret: string | null): string {

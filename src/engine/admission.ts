@@ -14,6 +14,10 @@ export interface AdmissionLimits {
   readonly queue: number;
 }
 
+interface Limit {
+  readonly permits: number;
+}
+
 interface Waiter {
   admit(permit: Permit): void;
   refuse(error: unknown): void;
@@ -24,6 +28,8 @@ export class Admission {
   #running = 0;
   #closed = false;
   #permits: number;
+  /** The limit that holds for good, then those that are being tried, in the order of the calls: the last one is in force. */
+  readonly #limits: Limit[];
   readonly #queue: number;
   // A Set keeps insertion order and lets a waiter that gave up leave from the middle.
   readonly #waiting = new Set<Waiter>();
@@ -32,6 +38,7 @@ export class Admission {
 
   constructor(limits: AdmissionLimits) {
     this.#permits = limits.permits;
+    this.#limits = [{ permits: limits.permits }];
     this.#queue = limits.queue;
   }
 
@@ -116,17 +123,25 @@ export class Admission {
    * @throws the signal's reason
    */
   async resize(permits: number, signal: Signal): Promise<void> {
-    const before = this.#permits;
-    this.#permits = permits;
-    this.#admitWaiting();
+    const limit: Limit = { permits };
+    this.#limits.push(limit);
+    this.#useLastLimit();
     try {
       await this.#until(() => this.#running <= permits, signal);
+      // It takes the place of those before it, unless one that came later has taken its own.
+      const index = this.#limits.indexOf(limit);
+      if (index > 0) this.#limits.splice(0, index);
     } catch (error) {
-      // Somebody may have resized again in the meantime: theirs is the last word.
-      if (this.#permits === permits) this.#permits = before;
-      this.#admitWaiting();
+      const index = this.#limits.indexOf(limit);
+      if (index > 0) this.#limits.splice(index, 1);
+      this.#useLastLimit();
       throw error;
     }
+  }
+
+  #useLastLimit(): void {
+    this.#permits = this.#limits.at(-1)?.permits ?? this.#permits;
+    this.#admitWaiting();
   }
 
   #grant(): Permit {

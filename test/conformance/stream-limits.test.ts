@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { NativePluginConfig } from '../../src/config/config.js';
 import { counters } from '../../src/runtimes/native/index.js';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { openEvents } from '../fixtures/event-client.js';
 import { type HostChanges, type RunningHost, startHost } from '../fixtures/host.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf, type XsfAnswer } from '../fixtures/xsf-client.js';
 
@@ -91,6 +92,23 @@ describe.each(engines)('an answer of %s that claims more than [limits].outputByt
     const output = await failure(stream);
     expect(output?.code).toBe(asyncMode ? 10910 : 10908);
     expect(output?.err).toContain(text(asyncMode ? 'wrapperCallback' : 'wrapperRead'));
+  });
+});
+
+describe('a blocking engine that needs more than 5 s after its input has ended', () => {
+  it('gives its result to who listens for events', async () => {
+    await start(false, {});
+    // Each read that gives nothing is followed by a pause of 50 ms.
+    const body = {
+      parameter: { svc: { lag: '101' } },
+      payload: { input: { text: Buffer.from('at last').toString('base64'), status: 3 } },
+    };
+    const events = await openEvents(Number(new URL(loader.httpUrl).port), '/v1/private/svc', JSON.stringify(body));
+    const given = (await events.rest()).filter(({ event }) => event !== null);
+    expect(JSON.parse(given[0]?.data ?? 'null')).toMatchObject({
+      header: { code: 0 },
+      payload: { result: { text: 'at last' } },
+    });
   });
 });
 

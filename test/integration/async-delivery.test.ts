@@ -18,6 +18,7 @@ import {
   type RequestShape,
   type Strings,
 } from '../fixtures/protocol.js';
+import { Relay } from '../fixtures/relay.js';
 import { callXsf, onceInput, onceRequest, StreamClient, type XsfAnswer } from '../fixtures/xsf-client.js';
 
 /** Starting a server takes its time, and more of it on a busy machine. */
@@ -255,6 +256,26 @@ describe.skipIf(!brokerInstalled)('asynchronous delivery through RabbitMQ', () =
     expect(await left()).toBe(0);
   });
 
+  it('sends a message again, however few attempts a refused one has, when the connection breaks', async () => {
+    const lines: LogLine[] = [];
+    const relay = await Relay.to(broker.port);
+    try {
+      const url = broker.url.replace(String(broker.port), String(relay.port));
+      const { client } = await start({ log: logTo(lines), delivery: delivery({ url, attempts: 1 }) });
+      consumer = await broker.session();
+      // The server takes the message, and its word for that never arrives.
+      relay.deafen();
+      await callXsf(client, once({ params: { do: 'reply', text: 'twice' } }));
+      expect((await take()).texts).toEqual(['twice']);
+      relay.drop();
+      expect((await take()).texts).toEqual(['twice']);
+      expect(await left()).toBe(0);
+      expect(lines.filter(({ level }) => level === 'error')).toEqual([]);
+    } finally {
+      await relay.cut();
+    }
+  });
+
   it('delivers into a queue that was deleted, by declaring it again', async () => {
     const { client } = await start();
     consumer = await broker.session();
@@ -322,7 +343,9 @@ describe.skipIf(!brokerInstalled)('asynchronous delivery through RabbitMQ', () =
     'keeps results while the server is away, and delivers them in order once it is back',
     async () => {
       const lines: LogLine[] = [];
-      const { client } = await start({ log: logTo(lines) });
+      // The server may be away for longer than streams are kept by default.
+      const streams = { ttlMs: patience, rollMs: 5000, realTime: true, gapMs: 5000, maxPackets: 1000 };
+      const { client } = await start({ log: logTo(lines), service: { streams } });
       const stream = new StreamClient(client);
       await stream.create(streamInput());
       await stream.write(1, 'before');

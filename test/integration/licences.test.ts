@@ -1,8 +1,13 @@
+import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import { counters } from '../../src/runtimes/native/index.js';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { eventually } from '../fixtures/eventually.js';
+import { FileGate } from '../fixtures/file-gate.js';
 import { type RunningHost, startHost } from '../fixtures/host.js';
 import { RawClient } from '../fixtures/raw-client.js';
-import { callXsf, onceRequest, StreamClient } from '../fixtures/xsf-client.js';
+import { callXsf, onceInput, onceRequest, StreamClient } from '../fixtures/xsf-client.js';
+import { parse } from '../unit/config/parsing.js';
 
 const max = 8;
 /** Machines are slow when they are busy. */
@@ -66,4 +71,44 @@ describe.each([
     },
     patience,
   );
+});
+
+describe('licences that a client adds', () => {
+  /** Raises one licence to as many as these, and holds so many calls in the engine. Gives the lines of the log. */
+  async function raise(licences: number, inside: number, keys: string): Promise<string[]> {
+    const lines: string[] = [];
+    const { limits } = parse(`[fc]\nmax = 1\n[limits]\nresize = true\n${keys}`).config;
+    const loader = await startHost({
+      plugin: { path: fixtureEngine('scripted') },
+      service: { maxConcurrent: 1 },
+      limits,
+      log: pino({}, { write: (line) => void lines.push(line) }),
+    });
+    const gate = new FileGate();
+    try {
+      const param = { authzNo: String(licences), timeout: '0' };
+      const resized = await callXsf(loader.client, onceRequest(onceInput(), { op: 'AILBType', param }));
+      expect(resized.output).toMatchObject({ code: 0 });
+      const request = onceRequest(onceInput({ params: gate.params }));
+      const answers = Array.from({ length: licences }, () => callXsf(loader.client, request));
+      await eventually(() => counters().jobsRunning).toBe(inside);
+      gate.open();
+      for (const { output } of await Promise.all(answers)) expect(output).toMatchObject({ code: 0 });
+      return lines;
+    } finally {
+      gate.remove();
+      expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
+    }
+  }
+
+  it('let as many calls into a blocking engine at once', async () => {
+    const lines = await raise(16, 16, '');
+    expect(lines.filter((line) => line.includes('"permits":16'))).toHaveLength(1);
+    expect(lines.join('')).not.toContain('[limits].threads');
+  });
+
+  it('are more than a number of threads that was configured, with a warning', async () => {
+    const lines = await raise(4, 2, 'threads = 2');
+    expect(lines.join('')).toContain('[limits].threads: 2 of 4 requests can be in the engine at once');
+  });
 });

@@ -7,8 +7,8 @@ import { toCallError } from './errors.js';
 
 /** How long an engine that had nothing is left alone once its input has ended, as in the original. */
 const pauseMs = 50;
-/** So often in a row; then it is left alone until the next write. */
-const emptyReads = 100;
+/** From 5 s on the pauses grow with the time that it takes, up to this. */
+const longestPauseMs = 500;
 
 /** One stream of a C engine. Its calls on the engine take turns; what `close` finds running returns before it. */
 export class NativeSession implements RuntimeSession {
@@ -97,9 +97,8 @@ export class NativeSession implements RuntimeSession {
   /** Reads when there is something to expect, until the engine gives something; null when the session is closed. */
   async #read(): Promise<Output | null> {
     while (this.#isOpen()) {
-      const draining = this.#inputEnded && this.#empty < emptyReads;
-      if (this.#due === 0 && !draining) await this.#woken(null);
-      else if (this.#due === 0 && this.#empty > 0) await this.#woken(pauseMs).then(() => this.#due++);
+      if (this.#due === 0 && !this.#inputEnded) await this.#woken(null);
+      else if (this.#due === 0 && this.#empty > 0) await this.#woken(pauseAfter(this.#empty)).then(() => this.#due++);
       else {
         const answer = await this.#inTurn(() => this.#addon.readStream(this.#stream));
         if (answer === closed) return null;
@@ -148,6 +147,11 @@ export class NativeSession implements RuntimeSession {
   #isOpen(): boolean {
     return this.#closed === null;
   }
+}
+
+/** @param empty reads in a row that gave nothing */
+function pauseAfter(empty: number): number {
+  return Math.min(Math.max(pauseMs, empty / 2), longestPauseMs);
 }
 
 /** What `#inTurn` gives for a call that was never made. */

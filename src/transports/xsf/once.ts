@@ -40,7 +40,8 @@ export class OnceCall {
   ): Promise<Answer> {
     const { input, deadline } = request;
     const { service } = this.served;
-    if (input.frames.length === 0) throw await service.hold(() => payloadNeverCame(deadline.signal), permit);
+    const patienceMs = payloadPatience(request);
+    if (patienceMs !== null) throw await service.hold(() => payloadNeverCame(patienceMs, deadline.signal), permit);
     const held = hold(request);
     const { sid, tag, params, resourceIds, expect } = call;
     handles.enter(tag);
@@ -78,9 +79,18 @@ function onceOutput(input: LoaderInput, output: Output): LoaderOutput {
   return { serviceId: input.serviceId, error: null, status: answerStatus(output.frames), payloads };
 }
 
+/**
+ * Milliseconds to wait for the payload, null when it is there. Only AIIn brings one: what another operation has with it
+ * is not looked at.
+ */
+function payloadPatience({ op, input }: Request): number | null {
+  if (op !== 'AIIn') return Infinity;
+  return input.frames.length === 0 ? payloadWaitMs : null;
+}
+
 /** A payload may come late in this protocol, so clients know its absence as a timeout of one kind or another. */
-async function payloadNeverCame(signal: Signal): Promise<AigesError> {
-  const wait = openDeadline(payloadWaitMs, () => new AigesError('invalidInput'), [signal]);
+async function payloadNeverCame(ms: number, signal: Signal): Promise<AigesError> {
+  const wait = openDeadline(ms, () => new AigesError('invalidInput'), [signal]);
   await aborted(wait.signal);
   wait.close();
   return AigesError.from(wait.signal.reason);

@@ -28,6 +28,8 @@ export interface Request {
   readonly message: Message;
   /** Where clients reach this server. */
   readonly address: Address;
+  /** Whether the client had cancelled the call, or its gRPC deadline had passed, before the handling began. */
+  readonly left: boolean;
   /** Abort when the client has left, and at shutdown. */
   readonly gone: () => readonly Signal[];
   /** Aborts when the client waits no longer, and with every signal above. */

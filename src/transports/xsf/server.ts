@@ -31,6 +31,8 @@ export interface XsfOptions extends Advertising {
   readonly rollMs: number;
   /** Whether clients may change the number of licences: nothing tells one client from another here. */
   readonly resizable: boolean;
+  /** Told when one has. */
+  readonly onResized?: (context: { readonly service: string; readonly permits: number }) => void;
   /** Takes the results of requests with `downMethod` async; null refuses such requests. */
   readonly postback: Postback | null;
   /** What passes on the way in; null lets everything pass. */
@@ -102,7 +104,9 @@ class XsfServer {
     const wait = Math.min(waitTime(envelope.param.get('waitTime'), defaultMs), call.deadline - performance.now());
     const shutdown = this.#shutdown;
     const deadline = openDeadline(wait, () => new AigesError('timeout'), [shutdown]);
+    let left = call.deadline <= performance.now();
     call.onCancel(() => {
+      left = true;
       deadline.abort(new AigesError('cancelled'));
     });
     const ended = this.#options.onCall?.();
@@ -125,6 +129,7 @@ class XsfServer {
         served,
         message: call.message,
         address,
+        left,
         gone: () => [call.signal, shutdown],
         deadline,
       };
@@ -189,7 +194,9 @@ class XsfServer {
     if (!/^[1-9]\d{0,6}$/.test(permits) || !/^\d{1,9}$/.test(timeout)) throw new AigesError('badLicenses');
     const wait = openDeadline(Number(timeout), () => new AigesError('resizeTimeout'), request.gone());
     try {
-      await request.served.service.resize(Number(permits), wait.signal);
+      const { service } = request.served;
+      await service.resize(Number(permits), wait.signal);
+      this.#options.onResized?.({ service: service.name, permits: Number(permits) });
       return empty(request.input.serviceId);
     } finally {
       wait.close();
@@ -197,13 +204,16 @@ class XsfServer {
   }
 
   #create(request: Request): Answer | Promise<Answer> {
-    const { input, handle, served } = request;
+    const { input, handle, left, served } = request;
+    // Nobody would learn the handle: a stream would keep its licence until it has been idle for long enough.
+    if (left) throw new AigesError('timeout', { detail: 'the client had left before the call began' });
     const postback = this.#postbackOf(input);
     checkMeta(input);
     if (!input.once) served.service.checkInputs(input.frames);
     this.#handles.checkFree(handle);
     postback?.checkRoom();
     if (!input.once) return this.#open(request, postback);
+    if (request.op === 'AIExcp') return this.#onceEnded(request);
     return postback === null ? this.#once(request) : this.#onceLater(request, postback);
   }
 
@@ -228,6 +238,14 @@ class XsfServer {
       this.#handles.release(handle);
       once.forget();
     }
+  }
+
+  /** A one-shot call that ends with the request that opens it: its handle has been in use, and nothing more. */
+  #onceEnded({ handle, served, deadline }: Request): Answer {
+    served.service.admit().release();
+    this.#handles.open(handle, new OnceCall(served, deadline, null));
+    this.#handles.release(handle);
+    return empty('');
   }
 
   /** Answers at once; the call goes on by itself, whether its client stays or leaves. */

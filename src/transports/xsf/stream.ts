@@ -41,7 +41,6 @@ export class XsfStream {
 
   /** @throws AigesError why the session has ended, or what is wrong with the packet */
   put(number: number, input: Input): void {
-    this.#session.touch();
     this.#session.put(number, input);
   }
 

@@ -100,9 +100,17 @@ export const onceCases: readonly Case[] = [
     ],
   },
   {
-    name: 'several payloads',
+    name: 'several payloads, the last of which says what becomes of the answer',
     covers: ['wire 3.6'],
     steps: [
+      ...[
+        ['1', '2'],
+        ['2', '1'],
+      ].map(([first = '', last = '']) =>
+        once({ outStatus: 'input' }, gives({ status: Number(last), serviceId: 'svc' }), {
+          input: { pl: [...input('a', 'one', { status: first }), ...input('b', 'two', { status: last })] },
+        }),
+      ),
       once({}, gives({ status: 3, serviceId: 'svc' }), {
         input: { pl: [...input('a', 'one'), ...input('b', 'two'), ...input('c', 'three')] },
       }),
@@ -161,6 +169,22 @@ export const onceCases: readonly Case[] = [
     engine: 'blocking',
     deviation: 'the original had freed the tag by then',
     steps: [once({ do: 'alias' }, said('hello')), once({ do: 'stats' }, ofStats(/ badFree=0 /))],
+  },
+  {
+    name: 'what no call and no stream makes the engine do',
+    covers: ['wire 7.6'],
+    deviation:
+      'the engine is asked for its version and given the functions of wrapperSetCtrl, once each, when it is loaded; the original did neither',
+    steps: [
+      create('s'),
+      write('s', 1, 'x', { status: 2 }),
+      results('s', { text: 'x', status: 2 }),
+      // Each as often as wrapperInit, the first of the counts.
+      once(
+        { do: 'stats' },
+        ofStats(/^init=(\d+) .* loadRes=0 unloadRes=0 .* version=\1 setMeter=\1 setTrace=\1 debugInfo=0$/),
+      ),
+    ],
   },
   {
     name: 'personalised resources that nobody asked for',

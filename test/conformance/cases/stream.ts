@@ -326,6 +326,17 @@ export const streamCases: readonly Case[] = [
     ],
   },
   {
+    name: 'a blocking engine that needs more than 5 s after its input has ended',
+    covers: ['wire 7.5'],
+    engine: 'blocking',
+    deviation: 'the original reads it a hundred times, every 50 ms, and leaves it alone then: nobody got the result',
+    steps: [
+      create('s', { lag: '101' }),
+      write('s', 1, 'at last', { status: 2 }),
+      results('s', { text: 'at last', status: 2 }),
+    ],
+  },
+  {
     name: 'calls of an asynchronous engine',
     covers: ['wire 7.5'],
     engine: 'asynchronous',
@@ -336,6 +347,19 @@ export const streamCases: readonly Case[] = [
       write('s', 2, 'two', { status: 2 }),
       results('s', { text: 'two', status: 2 }),
       calls('create', 'write', 'callback=0', 'write', 'callback=0', 'destroy'),
+    ],
+  },
+  {
+    name: 'a final payload in front of one that is not: the session has ended',
+    covers: ['wire 3.6', 'wire 5.9'],
+    deviation: 'the original goes by the last payload, and would wait for an end that the engine has given already',
+    steps: [
+      create('s', { write: 'waitFile', file: '$file', after: '1' }),
+      write('s', 1, 'x', { status: 2, reply: emptyBytes }),
+      entered,
+      open,
+      poll('s', gives({ status: 2 })),
+      poll('s', released),
     ],
   },
   {

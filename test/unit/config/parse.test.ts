@@ -450,6 +450,9 @@ describe('defaults', () => {
     expect(parse('[fc]\nmax = 100').config.limits.threads).toBe(104);
     expect(parse('[fc]\nmax = 1000000').config.limits.threads).toBe(4100);
     expect(parse('[limits]\nthreads = 64').config.limits.threads).toBe(64);
+    // Clients may ask for more permits later.
+    expect(parse('[fc]\nmax = 1\n[limits]\nresize = true').config.limits.threads).toBe(4100);
+    expect(parse('[limits]\nresize = true\nthreads = 64').config.limits.threads).toBe(64);
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../../src/core/errors.js';
-import { Delivery, type DeliveryOptions, type Link } from '../../../src/delivery/delivery.js';
+import { Delivery, type DeliveryOptions, type Link, type Loss } from '../../../src/delivery/delivery.js';
 import { eventually } from '../../fixtures/eventually.js';
 import { gate } from '../../fixtures/fake-runtime.js';
 
@@ -8,11 +8,11 @@ import { gate } from '../../fixtures/fake-runtime.js';
 class FakeLink implements Link {
   readonly sent: { readonly text: string; readonly taken: () => void }[] = [];
   closed = 0;
-  readonly #ended = gate<AigesError>();
+  readonly #ended = gate<Loss>();
   /** What it does with a message. */
   onSend: (text: string, taken: () => void) => void = () => undefined;
 
-  get lost(): Promise<AigesError> {
+  get lost(): Promise<Loss> {
     return this.#ended.promise;
   }
 
@@ -26,8 +26,14 @@ class FakeLink implements Link {
     this.onSend(text, taken);
   }
 
+  /** Breaks. */
   end(message: string): void {
-    this.#ended.open(new AigesError('initFailed', { message }));
+    this.#ended.open({ reason: new AigesError('initFailed', { message }), refused: false });
+  }
+
+  /** Ends because of a message. */
+  refuse(message: string): void {
+    this.#ended.open({ reason: new AigesError('initFailed', { message }), refused: true });
   }
 
   close(): Promise<void> {
@@ -146,14 +152,14 @@ describe('a delivery', () => {
     expect(link.closed).toBe(1);
   });
 
-  it('gives a message up that was alone on its way whenever the link ended, after as many attempts as allowed', async () => {
+  it('gives a message up that was refused alone, after as many attempts as allowed', async () => {
     const first = await open({ attempts: 2 });
     const bad = settled(publish('bad'));
-    first.end('too large');
+    first.refuse('too large');
     const second = await nextLink(1);
     expect(second.texts).toEqual(['bad']);
     const good = settled(publish('good'));
-    second.end('too large');
+    second.refuse('too large');
     expect(await bad).toBe('too large');
     const third = await nextLink(2);
     expect(third.texts).toEqual(['good']);
@@ -162,21 +168,38 @@ describe('a delivery', () => {
     expect(delivery.counts).toEqual({ waiting: 0, delivered: 1, failed: 1 });
   });
 
+  it('keeps a message that nobody has refused through any number of links that break', async () => {
+    let link = await open({ attempts: 2 });
+    const outcome = settled(publish('a'));
+    for (let index = 1; index <= 3; index++) {
+      link.end('ECONNRESET');
+      link = await nextLink(index);
+      expect(link.texts).toEqual(['a']);
+    }
+    // One refusal is not yet the last.
+    link.refuse('too large');
+    link = await nextLink(4);
+    expect(link.texts).toEqual(['a']);
+    link.sent[0]?.taken();
+    expect(await outcome).toBe('delivered');
+    expect(delivery.counts).toEqual({ waiting: 0, delivered: 1, failed: 0 });
+  });
+
   it('sends what was on its way again, one at a time, so that the others do not pay for the one that is to blame', async () => {
     const attempts = 2;
     const first = await open({ attempts });
     const outcomes = ['a', 'b', 'bad', 'c', 'd'].map((text) => settled(publish(text)));
     expect(first.texts).toEqual(['a', 'b', 'bad', 'c', 'd']);
-    first.end('too large');
+    first.refuse('too large');
     for (let index = 1; ; index++) {
       const link = await nextLink(index);
       link.onSend = (text, taken) => {
-        if (text === 'bad') link.end('too large');
+        if (text === 'bad') link.refuse('too large');
         else setImmediate(taken);
       };
       for (const { text, taken } of [...link.sent]) link.onSend(text, taken);
-      if ((await Promise.race([Promise.all(outcomes), link.lost])) instanceof AigesError) continue;
-      break;
+      const lost = await Promise.race([Promise.all(outcomes).then(() => false), link.lost.then(() => true)]);
+      if (!lost) break;
     }
     expect(await Promise.all(outcomes)).toEqual(['delivered', 'delivered', 'too large', 'delivered', 'delivered']);
     for (const { texts } of links.slice(1)) expect(texts.slice(0, -1)).not.toContain('bad');

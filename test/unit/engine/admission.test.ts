@@ -97,6 +97,76 @@ describe('Admission', () => {
     admission.tryAcquire();
   });
 
+  describe('resized again while it shrinks', () => {
+    const expired = new AigesError('resizeTimeout');
+
+    function full(): { readonly admission: Admission; readonly permits: readonly Permit[] } {
+      const admission = new Admission({ permits: 8, queue: 0 });
+      return { admission, permits: Array.from({ length: 8 }, () => admission.tryAcquire()) };
+    }
+
+    it.each([
+      ['first', [0, 1]],
+      ['last', [1, 0]],
+    ])('keeps the old limit when both fail, the one that was asked for first %s', async (_name, order) => {
+      const { admission } = full();
+      const aborts = [new AbortController(), new AbortController()];
+      const resizes = [4, 2].map((permits, index) =>
+        expect(admission.resize(permits, aborts[index]?.signal ?? never)).rejects.toBe(expired),
+      );
+      expect(admission.permits).toBe(2);
+      for (const index of order) {
+        aborts[index]?.abort(expired);
+        await resizes[index];
+      }
+      expect(admission.permits).toBe(8);
+    });
+
+    it('goes on shrinking to the first limit when the second one fails, and keeps that', async () => {
+      const { admission, permits } = full();
+      const abort = new AbortController();
+      const first = admission.resize(4, never);
+      const second = expect(admission.resize(2, abort.signal)).rejects.toBe(expired);
+      abort.abort(expired);
+      await second;
+      expect(admission.permits).toBe(4);
+      for (const permit of permits.slice(4)) permit.release();
+      await first;
+      expect(admission.permits).toBe(4);
+    });
+
+    it('has the limit that could be reached when the second one fails later', async () => {
+      const { admission, permits } = full();
+      const abort = new AbortController();
+      const first = admission.resize(4, never);
+      const second = expect(admission.resize(2, abort.signal)).rejects.toBe(expired);
+      for (const permit of permits.slice(4)) permit.release();
+      await first;
+      expect(admission.permits).toBe(2);
+      abort.abort(expired);
+      await second;
+      expect(admission.permits).toBe(4);
+    });
+
+    it.each(['fails', 'is reached'])(
+      'keeps what came last and was reached, also when the first one %s',
+      async (how) => {
+        const { admission, permits } = full();
+        const abort = new AbortController();
+        const first = admission.resize(4, abort.signal);
+        await admission.resize(10, never);
+        if (how === 'fails') {
+          abort.abort(expired);
+          await expect(first).rejects.toBe(expired);
+        } else {
+          for (const permit of permits) permit.release();
+          await first;
+        }
+        expect(admission.permits).toBe(10);
+      },
+    );
+  });
+
   it('never lets more run than permitted, never leaves a permit idle, and serves in order', async () => {
     const operations = fc.array(fc.constantFrom('acquire', 'release', 'leave'), { maxLength: 200 });
     await fc.assert(

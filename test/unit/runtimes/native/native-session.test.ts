@@ -1,13 +1,15 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { AigesError } from '../../../../src/core/errors.js';
 import type { Frame } from '../../../../src/core/frame.js';
 import { DataStatus } from '../../../../src/core/frame.js';
 import type { PluginRuntime, RuntimeSession } from '../../../../src/core/runtime.js';
+import type { Addon, Answer, StreamRef } from '../../../../src/runtimes/native/addon.js';
 import { counters, createNativeRuntime } from '../../../../src/runtimes/native/index.js';
+import { NativeSession } from '../../../../src/runtimes/native/native-session.js';
 import { FileGate } from '../../../fixtures/file-gate.js';
 import { ask, bytes, call, expectNothingAlive, fixture, frame, sameBytes, start, stat, until } from './engines.js';
 
@@ -380,20 +382,34 @@ describe('an engine that is read', () => {
     await session.close();
   });
 
-  it('should be left alone after a hundred reads that gave nothing, until the next write', async () => {
-    const runtime = await start();
-    const count = await since(runtime);
-    const session = await runtime.open(call({ lag: 101 }));
-    const collecting = collect(session);
-    await session.write(end('patience'), { last: true });
-    await until(async () => {
-      expect(await count('read')).toBe(100);
-    });
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    expect(await count('read')).toBe(100);
-    await session.write(end('x'), { last: true });
-    expect(await collecting).toEqual(['patience']);
-    await session.close();
+  it('should be read every 50 ms once its input has ended, less often later, and until it gives something', async () => {
+    vi.useFakeTimers();
+    try {
+      const readAt: number[] = [];
+      const reads = 2000;
+      const answer: Answer = {
+        frames: [{ key: 'result', data: Buffer.from('at last'), type: 0, status: DataStatus.end, desc: [] }],
+        memory: null,
+        leased: false,
+      };
+      const addon: Pick<Addon, 'writeStream' | 'readStream' | 'closeStream'> = {
+        writeStream: () => Promise.resolve(),
+        readStream: () => Promise.resolve(readAt.push(Date.now()) < reads ? null : answer),
+        closeStream: () => Promise.resolve(),
+      };
+      const session = new NativeSession(addon as Addon, {} as StreamRef, false, () => undefined);
+      const collecting = collect(session);
+      await session.write(end('patience'), { last: true });
+      await vi.advanceTimersByTimeAsync(3_600_000);
+      expect(await collecting).toEqual(['at last']);
+      const pauses = readAt.slice(1).map((at, index) => at - (readAt[index] ?? 0));
+      expect(new Set(pauses.slice(0, 100))).toEqual(new Set([50]));
+      expect(pauses).toEqual(pauses.toSorted((a, b) => a - b));
+      expect(pauses.at(-1)).toBe(500);
+      await session.close();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('should not be read before the last result has been taken', async () => {

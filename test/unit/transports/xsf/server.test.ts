@@ -1,12 +1,14 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, DataType } from '../../../../src/core/frame.js';
 import { Admission } from '../../../../src/engine/admission.js';
 import { Service } from '../../../../src/engine/service.js';
 import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
+import type { GrpcCall, GrpcServer } from '../../../../src/transports/grpc/server.js';
 import { serveXsf, type XsfOptions } from '../../../../src/transports/xsf/server.js';
 import type { FakeStream } from '../../../fixtures/fake-runtime.js';
 import { FakeRuntime, gate, prepare, streams, textFrame } from '../../../fixtures/fake-runtime.js';
+import { decodeOutput, decodeResponse, encodeRequest, type RequestShape } from '../../../fixtures/protocol.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf } from '../../../fixtures/xsf-client.js';
 
@@ -20,23 +22,20 @@ interface Served {
 
 let stop: (() => Promise<void>) | null = null;
 
-async function serve(
-  { ttlMs = 15_000, ...changes }: Partial<XsfOptions> & { readonly ttlMs?: number } = {},
-  permits = 1,
-  inputs: readonly string[] | null = null,
-): Promise<Served> {
-  const runtime = new FakeRuntime();
-  const service = new Service({
+function serviceOf(runtime: FakeRuntime, permits: number, inputs: readonly string[] | null): Service {
+  const admission = new Admission({ permits, queue: 0 });
+  return new Service({
     name: 'svc',
     runtime,
-    admission: new Admission({ permits, queue: 0 }),
+    admission,
     prepare,
     resources: null,
     streams: { ...streams, inputs },
   });
-  const shutdown = new AbortController();
-  const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
-  serveXsf(server, {
+}
+
+function optionsOf(service: Service, shutdown: AbortSignal, ttlMs: number): XsfOptions {
+  return {
     services: [{ service, headerPass: ['sid'], ttlMs }],
     resourceTimeoutMs: 60_000,
     advertise: null,
@@ -45,10 +44,21 @@ async function serve(
     rateLimit: null,
     postback: null,
     resizable: false,
-    shutdown: shutdown.signal,
+    shutdown,
     onError: () => undefined,
-    ...changes,
-  });
+  };
+}
+
+async function serve(
+  { ttlMs = 15_000, ...changes }: Partial<XsfOptions> & { readonly ttlMs?: number } = {},
+  permits = 1,
+  inputs: readonly string[] | null = null,
+): Promise<Served> {
+  const runtime = new FakeRuntime();
+  const service = serviceOf(runtime, permits, inputs);
+  const shutdown = new AbortController();
+  const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
+  serveXsf(server, { ...optionsOf(service, shutdown.signal, ttlMs), ...changes });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const client = new RawClient(port);
   stop = async () => {
@@ -317,6 +327,31 @@ describe('a stream over xsf', () => {
     expect(textsOf(await served.stream.poll())).toEqual(['0']);
   });
 
+  it.each<[string, (stream: StreamClient, n: number) => Promise<unknown>]>([
+    ['polls', (stream) => stream.poll(1)],
+    // One is missing before them, so they do not reach the engine.
+    ['writes', (stream, n) => stream.write(n + 1, 'x')],
+  ])('keeps a session whose client %s while its engine says nothing', async (_name, act) => {
+    let now = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+    try {
+      const served = await serve({ ttlMs: 200, rollMs: 1 });
+      await served.stream.create();
+      await streamOf(served);
+      for (let n = 1; n <= 6; n++) {
+        now += 150;
+        await act(served.stream, n);
+        // Long enough for whoever looks for sessions to have looked.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      expect(served.service.load.running).toBe(1);
+      now += 250;
+      await expect.poll(() => served.service.load.running).toBe(0);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
   it('ends every session at shutdown', async () => {
     const served = await serve();
     await served.stream.create();
@@ -410,6 +445,25 @@ describe('a stream over xsf', () => {
     expect((await callXsf(served.client, request)).output).toMatchObject({ code: 0 });
   });
 
+  it.each([
+    ['AIOut', { code: 10102 }],
+    ['AIExcp', { code: 0, serviceId: '', status: 0, pl: [] }],
+  ])('does not run a one-shot call that begins with %s, whatever payload comes with it', async (op, output) => {
+    const served = await serve();
+    const request = onceRequest(onceInput(), { op, s: { h: 'once' }, param: { SeqNo: '1', waitTime: '20' } });
+    expect((await callXsf(served.client, request)).output).toMatchObject(output);
+    expect(served.runtime.calls).toBe(0);
+    expect(served.service.load.running).toBe(0);
+    served.stream.handle = 'once';
+    expect((await served.stream.poll()).output).toMatchObject({ code: 10101 });
+  });
+
+  it('refuses a one-shot call that begins with AIExcp beyond the licences', async () => {
+    const served = await serve();
+    await served.stream.create();
+    expect((await callXsf(served.client, onceRequest(onceInput(), { op: 'AIExcp' }))).response?.code).toBe(10110);
+  });
+
   it('refuses handles that only cost memory', async () => {
     const served = await serve();
     const request = onceRequest(onceInput(), { s: { h: 'x'.repeat(257) } });
@@ -438,5 +492,120 @@ describe('a stream over xsf', () => {
       deadlineMs: 20_000,
     });
     expect(await seen.promise).toBeLessThanOrEqual(20_000);
+  });
+});
+
+/**
+ * Hands a call over as a gRPC server does, without one in between: nothing but the handling looks at deadlines and
+ * clocks. Gives the code of the answer.
+ */
+function handOver(
+  service: Service,
+  shutdown: AbortController,
+  request: RequestShape,
+  changes: Partial<GrpcCall> = {},
+): Promise<number> {
+  type Handler = Parameters<GrpcServer['unary']>[1];
+  const handlers: Handler[] = [];
+  const server: Pick<GrpcServer, 'unary'> = { unary: (_path, handler) => void handlers.push(handler) };
+  serveXsf(server as GrpcServer, optionsOf(service, shutdown.signal, 15_000));
+  const call: GrpcCall = {
+    message: { bytes: encodeRequest(request), retain: () => undefined, release: () => undefined },
+    metadata: new Map(),
+    peer: null,
+    local: { host: '127.0.0.1', port: 5090 },
+    deadline: performance.now() + 60_000,
+    signal: new AbortController().signal,
+    onCancel: () => undefined,
+    sendMetadata: () => undefined,
+    setTrailers: () => undefined,
+    ...changes,
+  };
+  const [handler] = handlers;
+  if (handler === undefined) throw new Error('nothing is served');
+  return handler(call).then((reply) => {
+    const response = decodeResponse(Buffer.concat(reply.chunks));
+    reply.release?.();
+    return decodeOutput(response.data[0]?.data ?? Buffer.alloc(0)).code;
+  });
+}
+
+describe('a call that opens something', () => {
+  interface Opened {
+    readonly code: number;
+    /** Licences that were taken when the answer was there. */
+    readonly running: number;
+    /** What the plugin was asked for. */
+    readonly calls: number;
+  }
+
+  async function open(state: 'stream' | 'once', waitTime: string, changes: Partial<GrpcCall>): Promise<Opened> {
+    const runtime = new FakeRuntime();
+    const service = serviceOf(runtime, 1, null);
+    const shutdown = new AbortController();
+    const input = onceInput(state === 'stream' ? { state: 0, pl: [] } : {});
+    const request = onceRequest(input, { param: { SeqNo: '1', waitTime } });
+    const code = await handOver(service, shutdown, request, changes);
+    const { running } = service.load;
+    shutdown.abort(new AigesError('shuttingDown'));
+    await service.drain();
+    return { code, running, calls: runtime.calls };
+  }
+
+  const late: [string, () => Partial<GrpcCall>][] = [
+    ['once its gRPC deadline has passed', () => ({ deadline: performance.now() - 1 })],
+    [
+      'once its client has cancelled it',
+      () => ({
+        onCancel: (listener) => {
+          listener();
+        },
+      }),
+    ],
+  ];
+
+  it.each(late)('takes no licence and reaches no plugin %s', async (_name, changes) => {
+    expect(await open('stream', '20000', changes())).toEqual({ code: 10102, running: 0, calls: 0 });
+    expect(await open('stream', '0', changes())).toEqual({ code: 10102, running: 0, calls: 0 });
+    expect(await open('once', '20000', changes())).toEqual({ code: 10102, running: 0, calls: 0 });
+  });
+
+  it('may have no time to wait: a stream begins all the same', async () => {
+    expect(await open('stream', '0', {})).toEqual({ code: 0, running: 1, calls: 1 });
+  });
+});
+
+describe('a one-shot call', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each([
+    ['without waitTime waits 500 ms for its answer', onceRequest(onceInput(), { param: { SeqNo: '1' } }), 500, 10102],
+    ['waits 5 s for a payload', onceRequest(onceInput({ pl: [] })), 5000, 10009],
+    [
+      'that begins with AIOut waits for the whole of its time',
+      onceRequest(onceInput(), { op: 'AIOut' }),
+      20_000,
+      10102,
+    ],
+  ])('%s', async (_name, request, ms, code) => {
+    vi.useFakeTimers();
+    const hold = gate();
+    const runtime = new FakeRuntime(async () => {
+      await hold.promise;
+      return [];
+    });
+    const service = serviceOf(runtime, 1, null);
+    let answer: number | null = null;
+    const answered = handOver(service, new AbortController(), request).then((found) => (answer = found));
+    await vi.advanceTimersByTimeAsync(ms - 1);
+    expect(answer).toBeNull();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(answer).toBe(code);
+    await answered;
+    hold.open();
+    await service.drain();
+    expect(runtime.outputsAlive).toBe(0);
   });
 });

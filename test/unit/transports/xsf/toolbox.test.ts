@@ -1,5 +1,7 @@
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { status } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
 import type { GrpcServer } from '../../../../src/transports/grpc/server.js';
 import { serveToolbox, type ToolboxOptions } from '../../../../src/transports/xsf/toolbox.js';
@@ -17,7 +19,6 @@ beforeEach(async () => {
   server = createGrpcJsServer({ maxReceiveBytes: 1e6, maxSendBytes: 1e6 });
   serveToolbox(server, {
     ready: () => ready,
-    services: ['digits'],
     get metrics() {
       return metrics;
     },
@@ -68,7 +69,7 @@ describe('/utils.ToolBox/cmdserver', () => {
   });
 
   it('is healthy, in the spelling that checkers know, while calls are taken', async () => {
-    expect((await ask(command('health'))).body).toBe('health staus:\ndigits\tcheck: <nil>\n');
+    expect((await ask(command('health'))).body).toBe('health staus:\n');
     ready = false;
     expect((await ask(command('health'))).body).toBe('report error');
   });
@@ -97,5 +98,18 @@ describe('/utils.ToolBox/cmdserver', () => {
     expect((await ask(command('status'))).body).toMatch(
       new RegExp(`^pid: ${process.pid}\\nuser: .+\\nuptime: \\d+s\\n$`),
     );
+  });
+
+  it('tells the number of a user without a name', async () => {
+    vi.spyOn(os, 'userInfo').mockImplementation(() => {
+      throw new Error('A system error occurred: uv_os_get_passwd returned ENOENT (no such file or directory)');
+    });
+    syncBuiltinESMExports();
+    try {
+      expect((await ask(command('status'))).body).toContain(`\nuser: ${String(process.getuid?.())}\n`);
+    } finally {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
+    }
   });
 });
