@@ -300,7 +300,7 @@ export const schema = {
     memory: live(
       size({ min: MiB, max: Number.MAX_SAFE_INTEGER }),
       null,
-      'Most memory for messages, received and to be sent, of all connections together. Connections are not read beyond it. At least maxreceive.',
+      'Most memory for messages, received and to be sent, of all connections together. Connections are not read beyond it. Compressed messages are inflated into as much as a quarter of it besides, and wait their turn when that is full. At least maxreceive.',
       { defaultText: '1GiB, or 4 times maxreceive', sample: '"1GiB"' },
     ),
     connectionMemory: live(
