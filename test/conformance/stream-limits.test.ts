@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { NativePluginConfig } from '../../src/config/config.js';
 import { counters } from '../../src/runtimes/native/index.js';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { openEvents } from '../fixtures/event-client.js';
 import { type HostChanges, type RunningHost, startHost } from '../fixtures/host.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf, type XsfAnswer } from '../fixtures/xsf-client.js';
 
@@ -39,6 +40,20 @@ const engines = [
   ['a blocking engine', false],
   ['an asynchronous engine', true],
 ] as const;
+
+describe('an end that is a status without key and data', () => {
+  it.each(engines)('ends the stream, after what came before it (%s)', async (_name, asyncMode) => {
+    await start(asyncMode, {});
+    const body = { parameter: { svc: { end: 'bare', results: 2 } }, payload: { a: { text: 'aGk=' } } };
+    const { port } = new URL(loader.httpUrl);
+    const events = await openEvents(Number(port), '/v1/private/svc', JSON.stringify(body));
+    const documents = (await events.rest()).map(({ data }) => JSON.parse(data) as { header: object });
+    expect(documents.map(({ header }) => header)).toMatchObject([
+      { code: 0, status: 1 },
+      { code: 0, status: 2 },
+    ]);
+  });
+});
 
 describe('results of callbacks that nobody takes', () => {
   // Some are on their way to the client already: those come on top.
