@@ -97,6 +97,13 @@ class Wire implements GrpcServer, Surroundings {
     return { host, port: bound };
   }
 
+  listenUnix(path: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#addon.wireListenUnix(this.#open(), path);
+      resolve();
+    });
+  }
+
   async drain(cut: AbortSignal): Promise<void> {
     // Answers that this turn has brought come before the end.
     this.outbox.flush();
