@@ -273,9 +273,10 @@ export class WireStream extends Context implements GrpcStream {
     } finally {
       message.release();
     }
-    // The handler may have left meanwhile.
+    // The handler or the client may have left meanwhile.
     if (!this.#closed && !this.cancelled) return inflated;
     inflated.release();
+    if (this.cancelled) throw left();
     return null;
   }
 
