@@ -16,7 +16,7 @@ import { aborted } from './engine/deadline.js';
 import { RateLimit } from './engine/rate-limit.js';
 import { Service } from './engine/service.js';
 import { Gateway } from './host/gateway.js';
-import { listening } from './host/listening.js';
+import { listening, listeningUnix } from './host/listening.js';
 import { openPosting } from './host/posting.js';
 import type { Served } from './host/served.js';
 import type { Logger } from './observability/logger.js';
@@ -143,6 +143,7 @@ export function createHost(config: Config, options: HostOptions): Host {
   const grpc = createGrpcServer(config.grpc, (text) => {
     log.warn(text);
   });
+  let grpcAddress: Address = config.grpc;
   const { rateLimit } = config.grpc;
   serveXsf(grpc, {
     services: served.map(({ service, config: { headerPass, streams } }) => ({
@@ -163,6 +164,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     rateLimit: rateLimit === null ? null : new RateLimit(rateLimit.msPerCall, rateLimit.burst),
     advertise: config.grpc.advertise,
     host: config.grpc.host,
+    listening: () => grpcAddress,
     shutdown: shutdown.signal,
     ...(metrics === null ? {} : { onCall: () => metrics.call() }),
     onError: (error, { service, ...context }) => {
@@ -260,7 +262,8 @@ export function createHost(config: Config, options: HostOptions): Host {
           const { name, version, route } = serviceConfig;
           plugins.push({ name, version, route, plugin });
         }
-        const grpcAddress = await listening(grpc.listen(config.grpc), 'gRPC', config.grpc);
+        grpcAddress = await listening(grpc.listen(config.grpc), 'gRPC', config.grpc);
+        if (config.grpc.unix !== null) await listeningUnix(grpc.listenUnix(config.grpc.unix), config.grpc.unix);
         const httpAddress = await listening(listenHttp(), 'HTTP', config.http);
         setReady(true);
         return { grpc: grpcAddress, http: httpAddress, services: plugins };

@@ -15,6 +15,7 @@
 #include "frames.h"
 #include "js_thread.h"
 #include "promise.h"
+#include "read_options.h"
 #include "record_reader.h"
 
 namespace aiges {
@@ -22,23 +23,6 @@ namespace {
 
 // A year in milliseconds: the clock's arithmetic cannot overflow.
 constexpr std::size_t kLongestGrace = 365ull * 86'400'000;
-
-std::size_t ReadSize(const Napi::Object& options, const char* name) {
-  const Napi::Value value = options.Get(name);
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= 0 && number <= 9007199254740991.0)) {
-    throw Napi::TypeError::New(options.Env(), std::string("expected a size for options.") + name);
-  }
-  return static_cast<std::size_t>(number);
-}
-
-bool ReadBool(const Napi::Object& options, const char* name) {
-  const Napi::Value value = options.Get(name);
-  if (!value.IsBoolean()) {
-    throw Napi::TypeError::New(options.Env(), std::string("expected a boolean for options.") + name);
-  }
-  return value.As<Napi::Boolean>().Value();
-}
 
 CallOptions ReadOptions(const Napi::Object& options) {
   CallOptions result;

@@ -49,7 +49,8 @@ struct BorrowedLoan {
 class LoanTable {
  public:
   static LoanTable& Process() {
-    static LoanTable table;
+    // Never destroyed: threads of engines and workers may still return loans while the process runs its exit handlers.
+    static LoanTable& table = *new LoanTable;
     return table;
   }
 

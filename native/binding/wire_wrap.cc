@@ -14,6 +14,7 @@
 #include "js_thread.h"
 #include "nghttp2_api.h"
 #include "promise.h"
+#include "read_options.h"
 #include "received_buffers.h"
 #include "server.h"
 
@@ -123,15 +124,8 @@ WireWrap& RunningWireOf(const Napi::Value& value) {
   return wrap;
 }
 
-double ReadNumber(const Napi::Object& options, const char* name, double most) {
-  const Napi::Value value = options.Get(name);
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= 0)) throw Napi::TypeError::New(options.Env(), std::string("expected a number for options.") + name);
-  return std::min(number, most);
-}
-
 wire::Options ReadOptions(const Napi::Object& given) {
-  auto size = [&](const char* name) { return static_cast<std::size_t>(ReadNumber(given, name, 9007199254740991)); };
+  auto size = [&](const char* name) { return ReadSize(given, name); };
   auto number = [&](const char* name) { return static_cast<std::uint32_t>(ReadNumber(given, name, 2147483647)); };
   auto time = [&](const char* name) {
     return wire::Milliseconds(static_cast<std::int64_t>(ReadNumber(given, name, kLongest)));
@@ -187,6 +181,19 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   return external;
 }
 
+wire::Endpoint ListenOn(Napi::Env env, WireWrap& wrap, const wire::ListenOptions& options) {
+  const wire::Server::Bound bound = wrap.server().Listen(options);
+  if (!bound.endpoint.has_value()) {
+    Napi::Object error = Napi::Error::New(env, bound.error.text).Value();
+    error.Set("code", bound.error.name);
+    error.Set("errno", -bound.error.number);
+    error.Set("syscall", "listen");
+    throw Napi::Error(env, error);
+  }
+  wrap.HoldLoop();
+  return *bound.endpoint;
+}
+
 // wireListen(server, host, port, reusePort)
 Napi::Value Listen(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -198,16 +205,17 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
   options.port = static_cast<std::uint16_t>(port);
   if (!info[3].IsBoolean()) throw Napi::TypeError::New(env, "expected a boolean for reusePort");
   options.reuse_port = info[3].As<Napi::Boolean>().Value();
-  const wire::Server::Bound bound = wrap.server().Listen(options);
-  if (!bound.endpoint.has_value()) {
-    Napi::Object error = Napi::Error::New(env, bound.error.text).Value();
-    error.Set("code", bound.error.name);
-    error.Set("errno", -bound.error.number);
-    error.Set("syscall", "listen");
-    throw Napi::Error(env, error);
-  }
-  wrap.HoldLoop();
-  return Napi::Number::New(env, bound.endpoint->port);
+  return Napi::Number::New(env, ListenOn(env, wrap, options).port);
+}
+
+// wireListenUnix(server, path)
+void ListenUnix(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  WireWrap& wrap = RunningWireOf(info[0]);
+  wire::ListenOptions options;
+  options.path = ReadKey(info[1], "path");
+  if (options.path.empty()) throw Napi::TypeError::New(env, "expected a file name for path");
+  ListenOn(env, wrap, options);
 }
 
 // wireSubmit(server, commands, count, bytes, chunks)
@@ -280,6 +288,7 @@ void ExportWire(Napi::Env env, Napi::Object exports) {
   exports.Set("wireUnavailable", Napi::Function::New<Unavailable>(env, "wireUnavailable"));
   exports.Set("wireOpen", Napi::Function::New<Open>(env, "wireOpen", list));
   exports.Set("wireListen", Napi::Function::New<Listen>(env, "wireListen"));
+  exports.Set("wireListenUnix", Napi::Function::New<ListenUnix>(env, "wireListenUnix"));
   exports.Set("wireSubmit", Napi::Function::New<Submit>(env, "wireSubmit"));
   exports.Set("wireRelease", Napi::Function::New<Release>(env, "wireRelease"));
   exports.Set("wireDrain", Napi::Function::New<Drain>(env, "wireDrain"));

@@ -19,8 +19,6 @@ extern "C" int AigesCallback(const void* tag, pDataList list, int ret) {
   }
 }
 
-bool IsFinal(std::uint32_t status) { return status == DataEnd || status == DataOnce; }
-
 // Whether a callback that nobody wants was the last one of its stream.
 bool EndsStream(const DataList* list, std::size_t max_nodes) {
   for (std::size_t i = 0; list != nullptr && i < max_nodes; list = list->next, ++i) {

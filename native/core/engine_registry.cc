@@ -26,10 +26,12 @@ std::string Differences(const StringPairs& a, const StringPairs& b) {
 }
 
 Status Conflict(const std::string& path, const StringPairs& running, const StringPairs& wanted) {
-  return Status{Code::kConfigConflict, "wrapperInit", 0,
-                "engine " + path + " already runs in this process with another configuration (different keys: " +
-                    Differences(running, wanted) +
-                    "); give both services the same one, or serve a copy of the library file"};
+  return Status{
+      Code::kConfigConflict, "wrapperInit", 0,
+      "engine " + path +
+          " already runs in this process with another configuration (different keys: " + Differences(running, wanted) +
+          "); give both services the same one, run one of them in a process of its own, or serve a copy of the "
+          "library file (of a C++ engine, one that is compiled with -fno-gnu-unique: docs/plugin-abi.md)"};
 }
 
 std::string ThreadName(const std::string& path) {

@@ -40,6 +40,7 @@ class Executor {
   // Allows more threads from now on; never fewer.
   void RaiseLimit(std::size_t max_threads);
 
+  // For those who own nothing but the threads, such as tests. An engine ends its own otherwise: it must not wait.
   // Waits until nothing is queued and nothing runs. Not from a thread of the pool.
   void Drain();
   // Drain, then wait for the threads to end. Nothing may be submitted afterwards.

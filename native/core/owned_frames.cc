@@ -67,8 +67,10 @@ Result<OwnedFrames> ReadFrames(const DataList* head, const OutputLimits& limits,
     }
     result.frames.push_back(std::move(frame));
   }
-  // The engine's own empty list: the same shape as the loader's.
-  if (result.frames.size() == 1 && head->key == nullptr && head->data == nullptr) result.frames.clear();
+  // The engine's own empty list: the same shape as the loader's. A final status is something that it says all the same.
+  if (result.frames.size() == 1 && head->key == nullptr && head->data == nullptr && !IsFinal(result.frames[0].status)) {
+    result.frames.clear();
+  }
   return result;
 }
 

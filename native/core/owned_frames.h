@@ -21,6 +21,9 @@ struct OutputLimits {
   std::size_t bytes = std::size_t{1} << 30;
 };
 
+// Whether an output of this status is the last one of its request.
+inline bool IsFinal(std::uint32_t status) { return status == DataEnd || status == DataOnce; }
+
 struct OutputFrame {
   std::string key;
   std::uint32_t type = 0;

@@ -69,11 +69,10 @@ std::string_view Advice(std::string_view error) {
 
 void SharedLibrary::Close::operator()(void* handle) const { dlclose(handle); }
 
-Result<SharedLibrary> SharedLibrary::Open(const std::string& path, Unload unload) {
+Result<SharedLibrary> SharedLibrary::Open(const std::string& path) {
   if (auto fault = FileFault(path)) return Status{Code::kLoadFailed, "dlopen", 0, std::move(*fault)};
   // RTLD_NOW: an unresolved symbol fails here, with its name, and not in the middle of a request.
-  const int flags = RTLD_NOW | RTLD_LOCAL | (unload == Unload::kStay ? RTLD_NODELETE : 0);
-  void* handle = dlopen(path.c_str(), flags);
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {
     const char* reason = dlerror();
     std::string error = reason != nullptr ? reason : "unknown reason";

@@ -12,12 +12,10 @@ namespace aiges {
 
 class SharedLibrary {
  public:
-  // kStay: closing never unmaps the code. Engines start threads and bring runtimes (CUDA, Go, ONNX) that cannot be
-  // unloaded, and a stack in a report must still find its symbols.
-  enum class Unload { kStay, kUnload };
-
+  // Closing never unmaps the code: engines start threads and bring runtimes (CUDA, Go, ONNX) that cannot be unloaded,
+  // and a stack in a report must still find its symbols.
   // On failure the text names the path, the fault and what to do about it, in one line.
-  static Result<SharedLibrary> Open(const std::string& path, Unload unload = Unload::kStay);
+  static Result<SharedLibrary> Open(const std::string& path);
 
   const std::string& path() const { return path_; }
 

@@ -17,6 +17,16 @@ std::size_t Weight(const OwnedFrames& result) {
   return bytes;
 }
 
+std::string TooLarge(std::size_t bytes, std::size_t limit) {
+  return "the stream gave a result of " + std::to_string(bytes) + " bytes, [limits].resultBytes allows " +
+         std::to_string(limit);
+}
+
+std::string TooFast(std::size_t count, std::size_t bytes) {
+  return "the stream gave results faster than they were taken: " + std::to_string(count) + " with " +
+         std::to_string(bytes) + " bytes wait already";
+}
+
 }  // namespace
 
 bool StreamResults::Push(OwnedFrames result, bool last) {
@@ -33,8 +43,7 @@ bool StreamResults::Push(OwnedFrames result, bool last) {
       ended_ = last;
     } else {
       failure_ = Status{Code::kCallbackError, "wrapperCallback", 0,
-                        "the stream gave results faster than they were taken: " + std::to_string(waiting_.size()) +
-                            " with " + std::to_string(bytes_) + " bytes wait already"};
+                        bytes > limits_.bytes ? TooLarge(bytes, limits_.bytes) : TooFast(waiting_.size(), bytes_)};
       ended_ = true;
       bytes_ = 0;
       dropped.swap(waiting_);

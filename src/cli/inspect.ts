@@ -102,6 +102,7 @@ function show({ path, header, library, entryPoints, loaded, fault }: Inspection)
   if (library !== undefined) {
     if (library.soname !== null) say('soname', library.soname);
     say('needs', library.needed.join(', ') || 'no other library');
+    if (library.unique.length > 0) say('shares', `${someOf(library.unique)}  (with its copies in one process)`);
   }
   if (entryPoints !== undefined) {
     say('ABI', entryPoints.variant);
@@ -121,6 +122,12 @@ function show({ path, header, library, entryPoints, loaded, fault }: Inspection)
   if (fault === null) say('verdict', `the loader takes it: ${verdict(entryPoints)}`);
   else say('verdict', `the loader refuses it: ${fault}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The first of them: a C++ library may have thousands. */
+function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ');
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 
 function verdict(entryPoints: EntryPoints | undefined): string {

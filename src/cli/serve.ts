@@ -114,6 +114,7 @@ function banner(config: Config, started: Started): string {
   const [first, ...more] = started.services;
   const unnamed = first === undefined || more.length === 0 ? '' : `  (calls that name none of them: "${first.name}")`;
   lines.push(`  gRPC  ${formatAddress(started.grpc)}  /utils.XsfCall/call${unnamed}`);
+  if (config.grpc.unix !== null) lines.push(`  gRPC  unix:${config.grpc.unix}`);
   if (started.http !== null) {
     for (const { route } of started.services) {
       lines.push(`  HTTP  http://${formatAddress(started.http)}${route}`);

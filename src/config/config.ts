@@ -37,6 +37,8 @@ export interface GrpcConfig {
   /** Whether someone chose the host; the start line names the key if nobody did. */
   readonly hostConfigured: boolean;
   readonly server: 'wire' | 'grpc-js';
+  /** Path of a Unix socket to listen on besides; `null` for none. */
+  readonly unix: string | null;
   /** What only the native server offers. */
   readonly wire: WireConfig;
 }

@@ -62,6 +62,9 @@ const selfSized = 'has no effect: buffers of connections size themselves';
 
 const background = 'has no effect: lines are written in the background, as soon as the disk takes them';
 
+/** Linux has room for so much in the address of a Unix socket. */
+const longestSocketPath = 107;
+
 const switched = { able: platform('0 says that the table is not used.') };
 
 /** Every key. Defaults, checks, warnings, the default file and the reference all come from here. */
@@ -291,16 +294,26 @@ export const schema = {
       'What becomes of a field of a request that its service does not know: nothing, a line in the log the first time, or error 400.',
     ),
   }),
-  grpc: table('grpc', 'The gRPC server. All keys but the first are for "wire".', {
+  grpc: table('grpc', 'The gRPC server. All keys but server and unix are for "wire".', {
     server: live(
       choice(['wire', 'grpc-js']),
       'wire',
       'Implementation: "wire" is native and runs in a thread of its own, "grpc-js" is JavaScript. Where "wire" cannot run, "grpc-js" takes its place with a warning.',
     ),
+    unix: live(
+      text({
+        name: 'path',
+        expected: `the path of a socket file, of at most ${longestSocketPath} bytes`,
+        accepts: (path) => Buffer.byteLength(path) <= longestSocketPath,
+      }),
+      '',
+      'Unix socket to listen on as well as on host and port. The file is made at the start and removed at the end; one that a dead process left is replaced. Whoever may write to it can connect: the umask and the folder decide that.',
+      { defaultText: 'none', sample: '"/run/aiges/xsf.sock"' },
+    ),
     memory: live(
       size({ min: MiB, max: Number.MAX_SAFE_INTEGER }),
       null,
-      'Most memory for messages, received and to be sent, of all connections together. Connections are not read beyond it. At least maxreceive.',
+      'Most memory for messages, received and to be sent, of all connections together. Connections are not read beyond it. Compressed messages are inflated into as much as a quarter of it besides, and wait their turn when that is full. At least maxreceive.',
       { defaultText: '1GiB, or 4 times maxreceive', sample: '"1GiB"' },
     ),
     connectionMemory: live(

@@ -21,6 +21,7 @@ export function buildGrpc(plan: Plan): GrpcConfig {
     rateLimit: msPerCall === 0 ? null : { msPerCall, burst: settings.get(keys.burst) },
     hostConfigured: host !== null,
     server: settings.get(schema.grpc.keys.server),
+    unix: settings.get(schema.grpc.keys.unix) || null,
     wire: buildWire(plan),
   };
 }

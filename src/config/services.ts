@@ -88,6 +88,11 @@ interface Built {
   readonly config: ServiceConfig;
 }
 
+/** How one engine file can be had twice. Copies of C++ libraries may share data: docs/plugin-abi.md. */
+const orElse =
+  'run one of them in a process of its own, or serve a copy of the library (of a C++ engine, one that is compiled with ' +
+  '-fno-gnu-unique: docs/plugin-abi.md)';
+
 /** Two services that clients could not tell apart, or that want one engine in two ways. */
 function refuseTwins(a: Built, b: Built): void {
   const { report, settings, surroundings } = b.plan;
@@ -112,14 +117,14 @@ function refuseTwins(a: Built, b: Built): void {
       settings.where(path),
       `${first} and ${second} have the same engine, which runs once in a process, with different config ` +
         `(${different.map(quoteName).join(', ')}); give both the same in [${a.plan.wrapper}] and [${b.plan.wrapper}], ` +
-        'or serve a copy of the library',
+        orElse,
     );
   }
   if (a.config.resources && b.config.resources) {
     report.fault(
       settings.where(resources),
       `${first} and ${second} have the same engine, where ids of their resources would meet; let one of them take ` +
-        'resources, or serve a copy of the library',
+        `resources, ${orElse}`,
     );
   }
 }

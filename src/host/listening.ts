@@ -28,3 +28,25 @@ export async function listening<T>(listen: Promise<T>, what: string, address: Ad
     });
   }
 }
+
+/**
+ * Says the same of the Unix socket.
+ * @throws AigesError `initFailed`
+ */
+export async function listeningUnix(listen: Promise<void>, path: string): Promise<void> {
+  try {
+    await listen;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const why =
+      code === 'EADDRINUSE'
+        ? 'another process listens there, or it is no socket; choose another path'
+        : code === 'ENOENT' || code === 'EACCES'
+          ? 'its folder does not exist, or this user may not write to it; choose another one'
+          : (error as Error).message;
+    throw new AigesError('initFailed', {
+      message: `cannot listen for gRPC on ${path}: ${why} ([grpc].unix)`,
+      cause: error,
+    });
+  }
+}

@@ -41,6 +41,31 @@ const engines = [
   ['an asynchronous engine', true],
 ] as const;
 
+describe('an end that is a status without key and data', () => {
+  it.each(engines)('ends the stream, after what came before it (%s)', async (_name, asyncMode) => {
+    await start(asyncMode, {});
+    const body = { parameter: { svc: { end: 'bare', results: 2 } }, payload: { a: { text: 'aGk=' } } };
+    const { port } = new URL(loader.httpUrl);
+    const events = await openEvents(Number(port), '/v1/private/svc', JSON.stringify(body));
+    const documents = (await events.rest()).map(({ data }) => JSON.parse(data) as { header: object });
+    expect(documents.map(({ header }) => header)).toMatchObject([
+      { code: 0, status: 1 },
+      { code: 0, status: 2 },
+    ]);
+  });
+});
+
+describe('a result of a callback that is larger than [limits].resultBytes', () => {
+  it('fails the stream with a text that names its size and the limit', async () => {
+    await start(true, { limits: { resultBytes: 64 * 1024 } });
+    const stream = await open({ callback: 'sync' });
+    await stream.write(1, 'x'.repeat(100_000));
+    const output = await failure(stream);
+    expect(output).toMatchObject({ code: 10910, status: 2 });
+    expect(output?.err).toMatch(/^the stream gave a result of 100\d\d\d bytes, \[limits\]\.resultBytes allows 65536/);
+  });
+});
+
 describe('results of callbacks that nobody takes', () => {
   // Some are on their way to the client already: those come on top.
   it.each([

@@ -105,6 +105,12 @@ describe('aiges-ts inspect', () => {
     expect(code).toBe(0);
   });
 
+  it('names the data that copies of an engine would share, where there is some', async () => {
+    const { stdout } = await aiges(folder, 'inspect', fixtureEngine('unique'));
+    expect(stdout).toMatch(/shares +_ZZN8Settings2OfEvE8settings {2}\(with its copies in one process\)/);
+    expect((await aiges(folder, 'inspect', fixtureEngine('scripted'))).stdout).not.toContain('shares');
+  });
+
   it('prints a document', async () => {
     const { code, stdout } = await aiges(folder, 'inspect', '--json', fixtureEngine('scripted'));
     expect(JSON.parse(stdout)).toMatchObject({

@@ -287,6 +287,22 @@ TEST_F(StreamRegistryTest, TakesCallbacksUntilTheFinalOne) {
   EXPECT_EQ(counters().tombstones, 0);
 }
 
+TEST_F(StreamRegistryTest, TakesAFinalStatusForTheEndWithoutKeyAndData) {
+  for (const std::uint32_t status : {DataEnd, DataOnce}) {
+    const auto entry = Begin();
+    DataList node{};
+    EXPECT_EQ(registry_.Deliver("tag", &node, 0), 0) << "nothing, but no end";
+    std::memcpy(&node.status, &status, sizeof status);
+    EXPECT_EQ(registry_.Deliver("tag", &node, 0), 0);
+    EXPECT_EQ(sink_->deliveries.size(), 2u);
+    EXPECT_TRUE(sink_->deliveries[0].frames.value().frames.empty());
+    EXPECT_EQ(sink_->deliveries[1].frames.value().frames.at(0).status, status);
+    EXPECT_EQ(registry_.Deliver("tag", &node, 0), -1);
+    registry_.Destroyed(entry, kGrace);
+    EXPECT_FALSE(Known());
+  }
+}
+
 TEST_F(StreamRegistryTest, TakesACodeForTheEnd) {
   const auto entry = Begin();
   EXPECT_EQ(registry_.Deliver("tag", reinterpret_cast<const DataList*>(8), 5), 0);

@@ -86,6 +86,19 @@ TEST(OwnedFrames, TakesANodeWithoutKeyAndDataForNoFrames) {
   EXPECT_TRUE(result.value().frames.empty());
 }
 
+TEST(OwnedFrames, KeepsANodeWithoutKeyAndDataThatIsFinal) {
+  for (const std::uint32_t status : {DataEnd, DataOnce}) {
+    DataList node{};
+    StoreEnum(node.status, status);
+    const auto result = CopyFrames(&node, {}, "wrapperRead");
+    ASSERT_TRUE(result.ok());
+    ASSERT_EQ(result.value().frames.size(), 1u);
+    EXPECT_EQ(result.value().frames[0].key, "");
+    EXPECT_EQ(result.value().frames[0].size, 0u);
+    EXPECT_EQ(result.value().frames[0].status, status);
+  }
+}
+
 TEST(OwnedFrames, ToleratesNullStrings) {
   ParamList second{kKey, nullptr, 9, nullptr};
   ParamList first{nullptr, kValue, 5, &second};

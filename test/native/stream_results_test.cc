@@ -51,6 +51,15 @@ TEST_F(StreamResultsTest, FailsBeyondItsBytes) {
   EXPECT_TRUE(results.Take(1).failure.has_value());
 }
 
+TEST_F(StreamResultsTest, NamesSizeAndLimitOfAResultThatAloneIsTooLarge) {
+  StreamResults results = Make({.count = 100, .bytes = 10'000});
+  EXPECT_FALSE(results.Push(Result("a", 20'000), false));
+  const auto batch = results.Take(1);
+  ASSERT_TRUE(batch.failure.has_value());
+  EXPECT_TRUE(Contains(batch.failure->text, "the stream gave a result of 20"));
+  EXPECT_TRUE(Contains(batch.failure->text, " bytes, [limits].resultBytes allows 10000"));
+}
+
 TEST_F(StreamResultsTest, GivesResultsBeforeAFailureAndTheFailureOnce) {
   StreamResults results = Make();
   EXPECT_TRUE(results.Push(Result("a"), false));

@@ -229,6 +229,22 @@ TEST_F(StreamTest, EchoesThroughReads) {
   EXPECT_EQ(Destroyed(), 1);
 }
 
+TEST_F(StreamTest, EndsWithAStatusAlone) {
+  StreamPtr stream = MustCreate(MakeRequest({{"end", "bare"}}));
+  Write(stream, "one");
+  Write(stream, "two", DataEnd);
+  EXPECT_EQ(Text(Read(stream).value()), "one");
+  EXPECT_EQ(Read(stream).value().frames.at(0).status, DataEnd);
+  Close(std::move(stream));
+
+  stream = MustCreate(MakeAsync({{"end", "bare"}}));
+  Write(stream, "one", DataOnce);
+  const auto batch = TakeAll();
+  ASSERT_EQ(batch.results.size(), 1u);
+  EXPECT_EQ(batch.results[0].frames.at(0).status, DataOnce);
+  Close(std::move(stream));
+}
+
 TEST_F(StreamTest, CopiesWhatTheNextCallOverwrites) {
   StreamPtr stream = MustCreate(MakeRequest({{"read", "static"}}));
   Write(stream, "first");

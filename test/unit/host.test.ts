@@ -1,5 +1,8 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../src/core/errors.js';
@@ -12,6 +15,7 @@ import { body, descriptor, param } from '../fixtures/descriptors.js';
 import { openEvents } from '../fixtures/event-client.js';
 import { FakeRuntime, gate, textFrame } from '../fixtures/fake-runtime.js';
 import { type RunningHost, startHost, testConfig } from '../fixtures/host.js';
+import { RawClient } from '../fixtures/raw-client.js';
 import { WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceRequest } from '../fixtures/xsf-client.js';
 
@@ -51,6 +55,36 @@ describe('createHost', () => {
       await expect(host.start()).rejects.toThrow(`127.0.0.1:${port}: the port is in use`);
       expect(runtime.stopped).toBe(1);
       await new Promise((resolve) => taken.close(resolve));
+    },
+  );
+
+  it('names path and key when the Unix socket cannot be had, and ends what it started', async () => {
+    const runtime = new FakeRuntime(echo);
+    const config = testConfig({ grpc: { unix: '/proc/missing/grpc.sock' } });
+    const host = createHost(config, { log: createLogger('silent'), loadRuntime: () => runtime });
+    await expect(host.start()).rejects.toThrow(
+      'cannot listen for gRPC on /proc/missing/grpc.sock: its folder does not exist, or this user may not write to it; ' +
+        'choose another one ([grpc].unix)',
+    );
+    expect(runtime.stopped).toBe(1);
+  });
+
+  it.each(['wire', 'grpc-js'] as const)(
+    'serves xsf on a Unix socket with handles that name its port (%s)',
+    async (server) => {
+      const folder = mkdtempSync(join(tmpdir(), 'aiges-host-'));
+      const unix = join(folder, 'xsf.sock');
+      running = await startHost({ runtime: new FakeRuntime(echo), grpc: { server, unix } });
+      const client = new RawClient(0, `unix:${unix}`);
+      const request = onceRequest(undefined, { op: 'ping' });
+      const overUnix = await callXsf(client, request);
+      const overTcp = await callXsf(running.client, request);
+      expect(overUnix.response?.s.sess).toEqual({ PeerAddr: `127.0.0.1:${running.started.grpc.port}` });
+      expect(overTcp.response?.s.sess).toEqual(overUnix.response?.s.sess);
+      client.close();
+      await running.stop();
+      expect(existsSync(unix)).toBe(false);
+      rmSync(folder, { recursive: true });
     },
   );
 

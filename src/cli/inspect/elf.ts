@@ -6,6 +6,8 @@ export interface ElfLibrary {
   readonly needed: readonly string[];
   /** Functions that others can call. */
   readonly exports: readonly string[];
+  /** Data of which one process has one, however many libraries bring it: also when they are copies of one file. */
+  readonly unique: readonly string[];
 }
 
 export interface ElfHeader {
@@ -57,6 +59,13 @@ interface Segment {
   readonly size: number;
 }
 
+interface ElfSymbol {
+  readonly name: string;
+  readonly type: number;
+  readonly binding: number;
+  readonly visibility: number;
+}
+
 const tags = { needed: 1, hash: 4, strtab: 5, symtab: 6, strsz: 10, soname: 14, gnuHash: 0x6ffffef5 } as const;
 
 /**
@@ -106,7 +115,21 @@ class Reader {
     };
     const all = (wanted: number): string[] =>
       this.#dynamic.filter(([tag]) => tag === wanted).map(([, value]) => name(value));
-    return { soname: all(tags.soname)[0] ?? null, needed: all(tags.needed), exports: this.#exports(name) };
+    const symbols = this.#symbols(name);
+    // Functions (2), and those that choose themselves at load (10); global or weak; default or protected.
+    const exports = symbols.filter(
+      ({ type, binding, visibility }) =>
+        (type === 2 || type === 10) && (binding === 1 || binding === 2) && visibility % 3 === 0,
+    );
+    // Beside such data often lies what says whether it has been made yet.
+    const unique = symbols.filter(({ binding, name }) => binding === 10 && !name.startsWith('_ZGV'));
+    const namesOf = (those: readonly ElfSymbol[]): string[] => those.map((each) => each.name).sort();
+    return {
+      soname: all(tags.soname)[0] ?? null,
+      needed: all(tags.needed),
+      exports: namesOf(exports),
+      unique: namesOf(unique),
+    };
   }
 
   #readDynamic(): [number, number][] {
@@ -121,21 +144,22 @@ class Reader {
     return entries;
   }
 
-  #exports(name: (at: number) => string): string[] {
+  /** What the library itself defines. */
+  #symbols(name: (at: number) => string): ElfSymbol[] {
     const table = this.#locate(this.#value(tags.symtab));
-    const found: string[] = [];
+    const found: ElfSymbol[] = [];
     for (let n = 1; n < this.#symbolCount(); n++) {
       const at = table + n * 24;
+      if (this.#file.readUInt16LE(at + 6) === 0) continue;
       const info = this.#file.readUInt8(at + 4);
-      const visibility = this.#file.readUInt8(at + 5) & 3;
-      const defined = this.#file.readUInt16LE(at + 6) !== 0;
-      const [binding, type] = [info >> 4, info & 15];
-      // Functions (2), and those that choose themselves at load (10); global or weak; default or protected.
-      if (defined && (type === 2 || type === 10) && (binding === 1 || binding === 2) && visibility % 3 === 0) {
-        found.push(name(this.#file.readUInt32LE(at)));
-      }
+      found.push({
+        name: name(this.#file.readUInt32LE(at)),
+        type: info & 15,
+        binding: info >> 4,
+        visibility: this.#file.readUInt8(at + 5) & 3,
+      });
     }
-    return found.sort();
+    return found;
   }
 
   /** The symbol table does not say how long it is; the tables to search it do. */

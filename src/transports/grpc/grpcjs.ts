@@ -11,6 +11,7 @@ import {
   type Metadata,
   type Reply,
 } from './server.js';
+import { removeStaleSocket } from './stale-socket.js';
 
 export interface GrpcJsOptions {
   readonly maxReceiveBytes: number;
@@ -82,14 +83,13 @@ export function createGrpcJsServer(options: GrpcJsOptions): GrpcServer {
     },
 
     async listen(address) {
-      const port = await new Promise<number>((resolve, reject) => {
-        const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-        server.bindAsync(`${host}:${address.port}`, grpcjs.ServerCredentials.createInsecure(), (error, bound) => {
-          if (error === null) resolve(bound);
-          else reject(withSystemCode(error));
-        });
-      });
-      return { host: address.host, port };
+      const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+      return { host: address.host, port: await bind(server, `${host}:${address.port}`) };
+    },
+
+    async listenUnix(path) {
+      await removeStaleSocket(path);
+      await bind(server, `unix:${path}`);
     },
 
     stats: () => null,
@@ -113,6 +113,16 @@ export function createGrpcJsServer(options: GrpcJsOptions): GrpcServer {
       });
     },
   };
+}
+
+/** @returns the port */
+function bind(server: grpcjs.Server, place: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(place, grpcjs.ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(withSystemCode(error));
+    });
+  });
 }
 
 interface Trailers {

@@ -9,6 +9,11 @@ export interface GrpcServer {
   stream(path: string, handler: (call: GrpcStream) => AsyncIterable<Reply>): void;
   /** @throws Error with a `code` of the system (EADDRINUSE, …) when the address cannot be had */
   listen(address: Address): Promise<Address>;
+  /**
+   * Listens on a Unix socket as well. A file that a dead process left there is replaced; the own one goes with the server.
+   * @throws Error with a `code` of the system (EADDRINUSE, …) when the path cannot be had
+   */
+  listenUnix(path: string): Promise<void>;
   /** Takes no new calls and resolves when every connection has ended; `cut` ends those that are left. */
   drain(cut: AbortSignal): Promise<void>;
   /** What the server holds and has done; null where it does not count, or does not listen yet. */

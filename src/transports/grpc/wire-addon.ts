@@ -99,6 +99,11 @@ export interface WireAddon {
    */
   wireListen(server: WireRef, host: string, port: number, reusePort: boolean): number;
   /**
+   * The same on a Unix socket. Replaces a file that a dead process left.
+   * @throws Error as `net.Server` has it: EADDRINUSE, …
+   */
+  wireListenUnix(server: WireRef, path: string): void;
+  /**
    * Hands over a batch of commands.
    * @param commands `CommandField`s
    * @param bytes the texts and fields of the commands, in their order; copied

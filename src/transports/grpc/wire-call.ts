@@ -9,7 +9,8 @@ import {
   type Reply,
 } from './server.js';
 import { decodeFields, encodeFields, noFields } from './wire-fields.js';
-import { decompress, type WireMessage } from './wire-message.js';
+import type { Inflation } from './wire-inflation.js';
+import type { WireMessage } from './wire-message.js';
 import type { Outbox } from './wire-outbox.js';
 
 /** The two ends of a connection; null when it is not a TCP one. */
@@ -31,7 +32,7 @@ export interface Beginning {
 /** What calls need of their server. */
 export interface Surroundings {
   readonly outbox: Outbox;
-  readonly maxReceiveBytes: number;
+  readonly inflation: Inflation;
   readonly maxSendBytes: number;
   /** The call needs to hear nothing more. */
   forget(id: number): void;
@@ -138,7 +139,7 @@ export class WireCall extends Context implements GrpcCall {
   async run(handler: (call: GrpcCall) => Promise<Reply>, compressed: boolean): Promise<void> {
     let reply: Reply;
     try {
-      if (compressed) await this.#decompress();
+      if (compressed) await this.#inflate();
       reply = await handler(this);
     } catch (error) {
       this.#end(error);
@@ -151,7 +152,10 @@ export class WireCall extends Context implements GrpcCall {
       return;
     }
     this.server.forget(this.id);
-    this.server.outbox.reply(this.id, reply, this.message, this.trailers);
+    this.server.outbox.reply(this.id, reply, compressed ? null : this.message, this.trailers);
+    // A reply that lies in it keeps its memory by itself, and counts as one to be sent. A client that reads nothing must
+    // not be what others wait for.
+    if (compressed) this.message.release();
   }
 
   #end(error: unknown): void {
@@ -160,10 +164,11 @@ export class WireCall extends Context implements GrpcCall {
     this.message.release();
   }
 
-  async #decompress(): Promise<void> {
+  async #inflate(): Promise<void> {
     const received = this.message;
-    this.message = await decompress(received, this.server.maxReceiveBytes);
+    this.message = await this.server.inflation.inflate(received, this);
     received.release();
+    if (this.cancelled) throw left();
   }
 }
 
@@ -182,7 +187,7 @@ export class WireStream extends Context implements GrpcStream {
   #inputEnded = false;
   #closed = false;
   /** The one that the handler is working on. */
-  #current: { readonly message: WireMessage; readonly size: number } | null = null;
+  #current: Received | null = null;
   /** Wakes up who waits for a message, and who waits until one is written. */
   #arrived: (() => void) | null = null;
   #written: (() => void) | null = null;
@@ -225,9 +230,12 @@ export class WireStream extends Context implements GrpcStream {
 
   /** Resolves when the connection has taken the reply: clients decide how fast that is. */
   #write(reply: Reply): Promise<void> {
+    const current = this.#current;
     return new Promise((resolve) => {
       this.#written = resolve;
-      this.server.outbox.message(this.id, reply, this.#current?.message ?? null, resolve);
+      // An inflated message is kept by a reply that lies in it.
+      const lender = current === null || current.compressed ? null : current.message;
+      this.server.outbox.message(this.id, reply, lender, resolve);
     });
   }
 
@@ -236,9 +244,11 @@ export class WireStream extends Context implements GrpcStream {
       if (this.cancelled) throw left();
       const next = this.#queue.shift();
       if (next !== undefined) {
-        this.#current = { message: await this.#take(next), size: next.size };
+        const message = await this.#take(next);
+        if (message === null) return;
+        this.#current = { ...next, message };
         try {
-          yield this.#current.message;
+          yield message;
         } finally {
           this.#consume();
         }
@@ -251,14 +261,23 @@ export class WireStream extends Context implements GrpcStream {
     }
   }
 
-  /** Messages are decompressed one at a time, when it is their turn. */
-  async #take({ message, compressed }: Received): Promise<WireMessage> {
+  /**
+   * Messages are inflated one at a time, when it is their turn.
+   * @returns null when nobody takes it any more
+   */
+  async #take({ message, compressed }: Received): Promise<WireMessage | null> {
     if (!compressed) return message;
+    let inflated: WireMessage;
     try {
-      return await decompress(message, this.server.maxReceiveBytes);
+      inflated = await this.server.inflation.inflate(message, this);
     } finally {
       message.release();
     }
+    // The handler or the client may have left meanwhile.
+    if (!this.#closed && !this.cancelled) return inflated;
+    inflated.release();
+    if (this.cancelled) throw left();
+    return null;
   }
 
   /** The handler is done with a message: the client may send as much again. */

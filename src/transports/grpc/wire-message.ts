@@ -1,8 +1,4 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { GrpcError, GrpcStatus, type Message } from './server.js';
-
-const inflate = promisify(gunzip);
+import type { Message } from './server.js';
 
 /** A received message. One with memory of its own gives it back with its last reference, and is empty from then on. */
 export class WireMessage implements Message {
@@ -22,18 +18,5 @@ export class WireMessage implements Message {
 
   release(): void {
     if (--this.#references === 0) this.#free?.(this.bytes.buffer as ArrayBuffer);
-  }
-}
-
-/** @throws GrpcError when the message is not gzip, or longer than `maxBytes` */
-export async function decompress({ bytes }: WireMessage, maxBytes: number): Promise<WireMessage> {
-  try {
-    return new WireMessage(await inflate(bytes, { maxOutputLength: maxBytes }), null);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      const text = `Received message that decompresses to a size larger than ${maxBytes}`;
-      throw new GrpcError(GrpcStatus.resourceExhausted, text);
-    }
-    throw new GrpcError(GrpcStatus.internal, 'Failed to decompress message');
   }
 }

@@ -39,16 +39,17 @@ export class Outbox {
 
   /**
    * Answers a call: one message, and OK.
-   * @param message the request, of which one reference is dropped when nothing of the reply is needed any more
+   * @param message the request, of which one reference is dropped when nothing of the reply is needed any more; null
+   *   when the reply keeps its memory by itself
    */
-  reply(call: number, reply: Reply, message: Message, trailers: Buffer): void {
+  reply(call: number, reply: Reply, message: Message | null, trailers: Buffer): void {
     const kind = reply.leased === true ? CommandKind.leasedReply : CommandKind.reply;
     const lentFrom = this.#addMessage(kind, call, reply, trailers.length);
     this.#writeFields(trailers);
     if (lentFrom < reply.chunks.length) this.#lend(lentFrom, { reply, message, written: null });
     else {
       reply.release?.();
-      message.release();
+      message?.release();
     }
   }
 

@@ -16,6 +16,7 @@ import {
 } from './wire-addon.js';
 import { Batch } from './wire-batch.js';
 import { type Beginning, type Connection, type Surroundings, WireCall, WireStream } from './wire-call.js';
+import { Inflation } from './wire-inflation.js';
 import { Outbox } from './wire-outbox.js';
 
 export interface WireServerOptions extends WireOptions {
@@ -31,6 +32,9 @@ export function createWireServer(addon: WireAddon, options: WireServerOptions): 
 type Method =
   | { readonly path: string; readonly streaming: false; readonly handler: (call: GrpcCall) => Promise<Reply> }
   | { readonly path: string; readonly streaming: true; readonly handler: (call: GrpcStream) => AsyncIterable<Reply> };
+
+/** Messages that were sent compressed may have one part in so many of the server's memory, besides it, when inflated. */
+const inflationShare = 4;
 
 const unknownConnection: Connection = { peer: null, local: null };
 
@@ -53,13 +57,13 @@ class Wire implements GrpcServer, Surroundings {
 
   // For the calls.
   readonly outbox: Outbox;
-  readonly maxReceiveBytes: number;
+  readonly inflation: Inflation;
   readonly maxSendBytes: number;
 
   constructor(addon: WireAddon, options: WireServerOptions) {
     this.#addon = addon;
     this.#options = options;
-    this.maxReceiveBytes = options.maxReceiveBytes;
+    this.inflation = new Inflation({ maxBytes: options.maxReceiveBytes, memory: options.totalMemory / inflationShare });
     this.maxSendBytes = options.maxSendBytes;
     this.outbox = new Outbox((commands, count, bytes, chunks) => {
       if (this.#server !== null) addon.wireSubmit(this.#server, commands, count, bytes, chunks);
@@ -91,6 +95,13 @@ class Wire implements GrpcServer, Surroundings {
     }
     if (!listening) throw refusal;
     return { host, port: bound };
+  }
+
+  listenUnix(path: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#addon.wireListenUnix(this.#open(), path);
+      resolve();
+    });
   }
 
   async drain(cut: AbortSignal): Promise<void> {

@@ -37,6 +37,8 @@ export interface XsfOptions extends Advertising {
   readonly postback: Postback | null;
   /** What passes on the way in; null lets everything pass. */
   readonly rateLimit: { take(): boolean } | null;
+  /** Where the server listens: what handles and answers name to a client that came through a Unix socket. */
+  readonly listening: () => Address;
   /** Ends what is still running when the time to drain is up. */
   readonly shutdown: AbortSignal;
   /** Told when a call begins that is no ping; what it returns is told the code of the answer. */
@@ -97,7 +99,7 @@ class XsfServer {
   async call(call: GrpcCall): Promise<Reply> {
     if (this.#options.rateLimit?.take() === false) throw rateExceeded();
     const envelope = readEnvelope(call);
-    const address = this.#addressFor(call.local ?? { host: '', port: 0 });
+    const address = this.#addressFor(call.local ?? this.#options.listening());
     const handle = envelope.handle === '' ? this.#handles.create(address) : envelope.handle;
     if (envelope.op === 'ping') return reply(handle, address, null);
     const defaultMs = isResourceOperation(envelope.op) ? this.#options.resourceTimeoutMs : defaultWaitMs;

@@ -437,6 +437,18 @@ export const failureCases: readonly Case[] = [
     steps: [create('s', { outKey: 'other' }), write('s', 1, 'x'), poll('s', wrongOutput), poll('s', released)],
   },
   {
+    name: 'a stream whose end is a status without key and data',
+    covers: ['error 9'],
+    steps: [
+      create('s', { end: 'bare' }),
+      write('s', 1, 'x'),
+      write('s', 2, 'y', { status: 2 }),
+      results('s', { text: 'x', status: 1 }),
+      poll('s', wrongOutput),
+      poll('s', released),
+    ],
+  },
+  {
     name: 'a stream whose output type is not expected',
     covers: ['error 10'],
     steps: [create('s', { outType: '2' }), write('s', 1, 'x'), poll('s', wrongOutput), poll('s', released)],

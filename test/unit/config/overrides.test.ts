@@ -12,7 +12,7 @@ describe('the environment', () => {
     [
       'AIGES__GRPC__ZZZ',
       '8',
-      'AIGES__GRPC__ZZZ: unknown key; [grpc] has server, memory, connectionMemory, streamWindow, connectionWindow, maxConnections, maxStreams, keepalive, keepaliveTimeout, idleTimeout, maxAge, maxAgeGrace',
+      'AIGES__GRPC__ZZZ: unknown key; [grpc] has server, unix, memory, connectionMemory, streamWindow, connectionWindow, maxConnections, maxStreams, keepalive, keepaliveTimeout, idleTimeout, maxAge, maxAgeGrace',
     ],
     ['AIGES__FC__MAX', 'many', 'AIGES__FC__MAX: expected an integer from 1 to 1000000 but found "many"'],
     ['AIGES__FC__MAX', '', 'AIGES__FC__MAX: expected an integer from 1 to 1000000 but found ""'],

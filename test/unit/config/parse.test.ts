@@ -148,6 +148,10 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['[limits]\nresults = 0', 'aiges.toml: limits.results: expected an integer from 1 to 10000000 but found 0'],
     ['[plugin]\nroute = "/ping"', 'aiges.toml: plugin.route: /ping belongs to the loader itself; choose another'],
     ['[plugin]\nroute = "/healthz"', 'aiges.toml: plugin.route: /healthz belongs to the loader itself; choose another'],
+    [
+      `[grpc]\nunix = "/${'x'.repeat(107)}"`,
+      `aiges.toml: grpc.unix: expected the path of a socket file, of at most 107 bytes but found "/${'x'.repeat(59)}…"`,
+    ],
     // Keys and tables that do not exist
     ['[svcName]\nprot = 1', 'aiges.toml: svcName.prot: unknown key; did you mean port?'],
     ['[svcName]\nPort = 1', 'aiges.toml: svcName.Port: unknown key; did you mean port?'],
@@ -337,6 +341,7 @@ describe('defaults', () => {
         rateLimit: null,
         hostConfigured: false,
         server: 'wire',
+        unix: null,
         wire: {
           reusePort: false,
           connectionMemory: 268_435_456,
@@ -574,6 +579,13 @@ describe('values', () => {
       host: '127.0.0.1',
       hostConfigured: false,
     });
+  });
+
+  test.each([
+    ['', null],
+    ['/run/aiges/xsf.sock', '/run/aiges/xsf.sock'],
+  ])('unix = %j listens on a socket besides: %j', (path, unix) => {
+    expect(parse(`[grpc]\nunix = "${path}"`).config.grpc.unix).toBe(unix);
   });
 
   test('metrics have the name of the service section and the labels of the config', () => {

@@ -9,6 +9,10 @@ function services(text: string, surroundings: Parameters<typeof parse>[1] = {}):
   return parse(text, surroundings).config.services;
 }
 
+const orElse =
+  'run one of them in a process of its own, or serve a copy of the library (of a C++ engine, one that is compiled with ' +
+  '-fno-gnu-unique: docs/plugin-abi.md)';
+
 describe('[services.NAME] is refused with the key, the fault and the fix:', () => {
   test.each<[string, string]>([
     ['services = 1', 'services: expected a table, [services.NAME], but found an integer'],
@@ -74,23 +78,22 @@ describe('[services.NAME] is refused with the key, the fault and the fix:', () =
     [
       '[services.a]\npath = "./x.so"\n[services.b]\npath = "x.so"\n[services.b.wrapper]\nlic = 1\nbeam = 2',
       'services.b.path: [services.a] and [services.b] have the same engine, which runs once in a process, with ' +
-        'different config (beam, lic); give both the same in [services.a.wrapper] and [services.b.wrapper], or serve a ' +
-        'copy of the library',
+        `different config (beam, lic); give both the same in [services.a.wrapper] and [services.b.wrapper], ${orElse}`,
     ],
     [
       `[services.a]\npath = "x.so"\nresources = true\n[services.b]\npath = ${JSON.stringify(resolve('x.so'))}\nresources = true`,
       'services.b.resources: [services.a] and [services.b] have the same engine, where ids of their resources would ' +
-        'meet; let one of them take resources, or serve a copy of the library',
+        `meet; let one of them take resources, ${orElse}`,
     ],
     [
       '[plugin]\n[wrapper]\nlic = 1\n[services.b]\npath = "libwrapper.so"\n[services.b.wrapper]\nlic = 2',
       'services.b.path: [plugin] and [services.b] have the same engine, which runs once in a process, with different ' +
-        'config (lic); give both the same in [wrapper] and [services.b.wrapper], or serve a copy of the library',
+        `config (lic); give both the same in [wrapper] and [services.b.wrapper], ${orElse}`,
     ],
     [
       '[services.a]\npath = "./x.so"\nresources = true\n[services.b]\npath = "x.so"\nresources = true',
       'services.b.resources: [services.a] and [services.b] have the same engine, where ids of their resources would ' +
-        'meet; let one of them take resources, or serve a copy of the library',
+        `meet; let one of them take resources, ${orElse}`,
     ],
   ])('%j', (text, message) => {
     expect(fail(text)).toEqual([`aiges.toml: ${message}`]);

@@ -51,6 +51,12 @@ describe('readElfLibrary', () => {
     expect(soname).toBeNull();
   });
 
+  it('finds the data that copies of a C++ library share, and none in others', () => {
+    const { unique } = readElfLibrary(readFileSync(fixtureEngine('unique')));
+    expect(unique).toEqual(['_ZZN8Settings2OfEvE8settings']);
+    expect(readElfLibrary(scripted).unique).toEqual([]);
+  });
+
   it('does without sections, as the dynamic linker does', () => {
     const file = Buffer.from(scripted);
     // Where sections are, how large and how many: all gone.

@@ -48,8 +48,8 @@ describe('open', () => {
     ['a key without a value', ['x', ['a'], options], 'expected keys and values in turn for config'],
     ['a value that is no string', ['x', ['a', 1], options], 'expected strings for config'],
     ['missing options', ['x', []], 'expected an object for options'],
-    ['a negative size', ['x', [], { ...options, leasedBytes: -1 }], 'expected a size for options.leasedBytes'],
-    ['no number of threads', ['x', [], { ...options, maxThreads: NaN }], 'expected a size for options.maxThreads'],
+    ['a negative size', ['x', [], { ...options, leasedBytes: -1 }], 'expected a number for options.leasedBytes'],
+    ['no number of threads', ['x', [], { ...options, maxThreads: NaN }], 'expected a number for options.maxThreads'],
     ['a flag that is no boolean', ['x', [], { ...options, lease: 1 }], 'expected a boolean for options.lease'],
   ])('should throw at once for %s', (_, values, message) => {
     expect(() => untyped.open(...values)).toThrow(new TypeError(message));

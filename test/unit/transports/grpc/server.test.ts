@@ -1,3 +1,7 @@
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -37,6 +41,72 @@ describe.each(grpcServerNames)('the gRPC server on %s', (name) => {
     const second = create();
     await expect(second.listen({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await second.drain(AbortSignal.abort());
+  });
+
+  describe('on a Unix socket', () => {
+    let folder: string;
+    let path: string;
+
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'aiges-unix-'));
+      path = join(folder, 'grpc.sock');
+    });
+
+    afterEach(() => {
+      rmSync(folder, { recursive: true });
+    });
+
+    it('says that there is no such folder', async () => {
+      const missing = join(folder, 'missing', 'grpc.sock');
+      await expect(server.listenUnix(missing)).rejects.toMatchObject({ code: name === 'wire' ? 'ENOENT' : 'EACCES' });
+    });
+
+    it('leaves a file alone that is no socket', async () => {
+      writeFileSync(path, 'precious');
+      await expect(server.listenUnix(path)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+      expect(readFileSync(path, 'utf8')).toBe('precious');
+    });
+
+    it('leaves a socket alone that somebody listens on', async () => {
+      server.unary('/a.B/c', () => Promise.resolve({ chunks: [Buffer.from('first')] }));
+      await server.listenUnix(path);
+      const second = create();
+      await expect(second.listenUnix(path)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+      await second.drain(AbortSignal.abort());
+      client = new RawClient(0, `unix:${path}`);
+      expect((await client.unary('/a.B/c', Buffer.alloc(0))).bytes?.toString()).toBe('first');
+    });
+
+    it('takes calls besides those over TCP, and removes the file at the end', async () => {
+      const ends: unknown[] = [];
+      server.unary('/a.B/c', ({ message, peer, local }) => {
+        ends.push(peer, local);
+        return Promise.resolve({ chunks: [message.bytes] });
+      });
+      const tcp = await connect();
+      await server.listenUnix(path);
+      const local = new RawClient(0, `unix:${path}`);
+      expect((await local.unary('/a.B/c', Buffer.from('one'))).bytes?.toString()).toBe('one');
+      expect(ends).toEqual([null, null]);
+      expect((await tcp.unary('/a.B/c', Buffer.from('two'))).bytes?.toString()).toBe('two');
+      local.close();
+      tcp.close();
+      await server.drain(AbortSignal.abort());
+      expect(existsSync(path)).toBe(false);
+    });
+
+    it('replaces a file that a dead process left', async () => {
+      const dead = createServer();
+      const before = join(folder, 'before');
+      await new Promise<void>((resolve) => dead.listen(before, resolve));
+      // Closing would remove it.
+      renameSync(before, path);
+      await new Promise((resolve) => dead.close(resolve));
+      server.unary('/a.B/c', ({ message }) => Promise.resolve({ chunks: [message.bytes] }));
+      await server.listenUnix(path);
+      client = new RawClient(0, `unix:${path}`);
+      expect((await client.unary('/a.B/c', Buffer.from('one'))).bytes?.toString()).toBe('one');
+    });
   });
 
   it('answers an unknown method with UNIMPLEMENTED', async () => {

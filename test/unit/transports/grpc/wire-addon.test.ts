@@ -85,6 +85,20 @@ describe('a server', () => {
   });
 
   it.each([
+    ['a path that is no text', 1, 'expected a string for path'],
+    ['no path', '', 'expected a file name for path'],
+    ['a path that ends in the middle', 'a\0b', 'expected a string without NUL for path'],
+  ])('does not listen on %s', (_, path, text) => {
+    expect(() => untyped.wireListenUnix(server, path)).toThrow(new TypeError(text));
+  });
+
+  it('says that a path is too long for a socket', () => {
+    expect(() => {
+      addon.wireListenUnix(server, `/tmp/${'x'.repeat(108)}`);
+    }).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }));
+  });
+
+  it.each([
     ['commands of another type', [new Float32Array(6), 1, bytes, null], 'expected a Float64Array for commands'],
     ['no count', [command({}), null, bytes, null], 'expected a number for count'],
     ['too few commands', [command({}), 2, bytes, null], 'expected as many commands as count says'],

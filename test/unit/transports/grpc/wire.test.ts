@@ -360,6 +360,24 @@ describe('a compressed message', () => {
     });
   }
 
+  /** Handlers that answer when they are let. */
+  function held(): { started: () => number; calls: { open: () => void } } {
+    let started = 0;
+    const calls = gate();
+    server.unary(path, async () => {
+      started++;
+      await calls.promise;
+      return { chunks: [] };
+    });
+    server.stream('/a.B/s', async function* ({ messages }): AsyncIterable<Reply> {
+      for await (const { bytes } of messages) {
+        started++;
+        yield { chunks: [bytes] };
+      }
+    });
+    return { started: () => started, calls: { open: calls.open } };
+  }
+
   it.each([path, '/a.B/s'])('that is too long is refused while it is decompressed (%s)', async (method) => {
     limited({ maxReceiveBytes: 1000 });
     echo();
@@ -384,6 +402,73 @@ describe('a compressed message', () => {
     for (const data of [Buffer.alloc(0), Buffer.from('hello'), Buffer.alloc(large, 7)]) {
       expect((await client.call(method, zipped(data), headers)).body.equals(framed(data))).toBe(true);
     }
+  });
+
+  // A quarter of it is for what has been inflated: four of these.
+  const tight = { maxReceiveBytes: 64 << 10, totalMemory: 1 << 20 };
+  const bomb = zipped(Buffer.alloc(60 << 10, 7));
+
+  it('that waits for memory goes with its call, and with the server', async () => {
+    limited(tight);
+    const { started, calls } = held();
+    const client = await connect();
+    for (let i = 0; i < 4; i++) client.open(path, headers).end(bomb);
+    await vi.waitFor(() => {
+      expect(started()).toBe(4);
+    });
+    const cancelled = client.open(path, headers);
+    cancelled.end(bomb);
+    const late = client.call(path, bomb, { ...headers, 'grpc-timeout': '50m' });
+    client.open('/a.B/s', headers).end(bomb);
+    await vi.waitFor(() => {
+      expect(server.stats()?.callsStarted).toBe(7);
+    });
+    cancelled.close(8);
+    expect(await late).toMatchObject({ status: GrpcStatus.deadlineExceeded });
+    await server.drain(AbortSignal.abort());
+    calls.open();
+    expect(started()).toBe(4);
+  });
+
+  it('waits while others have the memory, so that 200 at once are answered a few at a time', async () => {
+    limited(tight);
+    let now = 0;
+    let most = 0;
+    server.unary(path, async ({ message }) => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setImmediate(resolve));
+      now--;
+      return { chunks: [message.bytes] };
+    });
+    const client = await connect({ window: 1 << 20 });
+    const answers = await Promise.all(Array.from({ length: 200 }, () => client.call(path, bomb, headers)));
+    const whole = framed(Buffer.alloc(60 << 10, 7));
+    expect(answers.filter(({ status, body }) => status === 0 && body.equals(whole))).toHaveLength(200);
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('waits for no client that leaves its answer unread', async () => {
+    limited(tight);
+    echo();
+    const stalled = await connect({ window: 0 });
+    for (let i = 0; i < 8; i++) stalled.open(path, headers).end(bomb);
+    await vi.waitFor(() => {
+      expect(server.stats()?.tokens).toBe(8);
+    });
+    const other = await connect();
+    expect((await other.call(path, bomb, headers)).body).toHaveLength(5 + (60 << 10));
+  });
+
+  it('of a stream waits for those of others, and not for the ones before it', async () => {
+    limited({ ...tight, maxReceiveBytes: 1 << 20 });
+    echo();
+    const client = await connect({ window: 8 << 20 });
+    const parts = Array.from({ length: 10 }, (_, i) => Buffer.alloc(large, i));
+    const sent = Buffer.concat(parts.map(zipped));
+    const bodies = await Promise.all([1, 2, 3].map(() => client.call('/a.B/s', sent, headers)));
+    const whole = Buffer.concat(parts.map((part) => framed(part)));
+    expect(bodies.map(({ body }) => body.equals(whole))).toEqual([true, true, true]);
   });
 
   it('keeps its place among others', async () => {

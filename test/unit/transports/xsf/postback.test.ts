@@ -108,6 +108,7 @@ async function serve(
   });
   const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
   serveXsf(server, {
+    listening: () => ({ host: '127.0.0.1', port: 5090 }),
     services: [{ service, headerPass: ['sid'], ttlMs }],
     advertise: null,
     host: '127.0.0.1',

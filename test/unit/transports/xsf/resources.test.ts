@@ -35,6 +35,7 @@ async function serve(takesResources: boolean, resourceTimeoutMs = 60_000): Promi
   const shutdown = new AbortController();
   const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
   serveXsf(server, {
+    listening: () => ({ host: '127.0.0.1', port: 5090 }),
     services: [{ service, headerPass: ['sid'], ttlMs: 15_000 }],
     advertise: null,
     host: '127.0.0.1',

@@ -36,6 +36,7 @@ function serviceOf(runtime: FakeRuntime, permits: number, inputs: readonly strin
 
 function optionsOf(service: Service, shutdown: AbortSignal, ttlMs: number): XsfOptions {
   return {
+    listening: () => ({ host: '127.0.0.1', port: 5090 }),
     services: [{ service, headerPass: ['sid'], ttlMs }],
     resourceTimeoutMs: 60_000,
     advertise: null,

@@ -54,6 +54,7 @@ async function start(ttsTtlMs = 60_000): Promise<void> {
   const shutdown = new AbortController();
   const server = createGrpcJsServer({ maxReceiveBytes: 4 << 20, maxSendBytes: 4 << 20 });
   serveXsf(server, {
+    listening: () => ({ host: '127.0.0.1', port: 5090 }),
     services: [
       { service: asr.service, headerPass: ['sid'], ttlMs: 60_000 },
       { service: tts.service, headerPass: ['sid', 'uid'], ttlMs: ttsTtlMs },
