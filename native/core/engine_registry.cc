@@ -29,7 +29,8 @@ Status Conflict(const std::string& path, const StringPairs& running, const Strin
   return Status{Code::kConfigConflict, "wrapperInit", 0,
                 "engine " + path + " already runs in this process with another configuration (different keys: " +
                     Differences(running, wanted) +
-                    "); give both services the same one, or serve a copy of the library file"};
+                    "); restart the loader, or \"aiges-ts dev\", with the new one; services that share an engine need "
+                    "the same one, or a copy of the library file each"};
 }
 
 std::string ThreadName(const std::string& path) {
