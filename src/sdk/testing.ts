@@ -125,11 +125,11 @@ export async function testWrapper<Req extends object, Res extends object>(
     },
 
     async stream(packets, request = {}) {
-      if (packets.length === 0) throw new TypeError('expected at least one packet: a stream ends with its last one');
       const client = clientOf(request);
       try {
         client.signal.throwIfAborted();
         const stream = driver.open(callOf(request, client));
+        if (packets.length === 0) throw new TypeError('expected at least one packet: a stream ends with its last one');
         const write = async (): Promise<void> => {
           for (const [n, packet] of packets.entries()) {
             const last = n === packets.length - 1;
