@@ -26,12 +26,13 @@ std::string Differences(const StringPairs& a, const StringPairs& b) {
 }
 
 Status Conflict(const std::string& path, const StringPairs& running, const StringPairs& wanted) {
-  return Status{
-      Code::kConfigConflict, "wrapperInit", 0,
-      "engine " + path +
-          " already runs in this process with another configuration (different keys: " + Differences(running, wanted) +
-          "); give both services the same one, run one of them in a process of its own, or serve a copy of the "
-          "library file (of a C++ engine, one that is compiled with -fno-gnu-unique: docs/plugin-abi.md)"};
+  return Status{Code::kConfigConflict, "wrapperInit", 0,
+                "engine " + path + " already runs in this process with another configuration (different keys: " +
+                    Differences(running, wanted) +
+                    "); restart the loader, or \"aiges-ts dev\", with the new one; services that share an engine need "
+                    "the same one, "
+                    "a process each, or a copy of the library file each (of a C++ engine, one that is compiled with "
+                    "-fno-gnu-unique: docs/plugin-abi.md)"};
 }
 
 std::string ThreadName(const std::string& path) {

@@ -3,6 +3,7 @@ import { AigesError } from '../core/errors.js';
 import { ReloadingRuntime } from '../runtimes/load.js';
 import { addServiceOptions, type ConfigOptions, readWrapperConfig } from './config-options.js';
 import { withoutOurFrames } from './plugin-output.js';
+import { OwnWrites } from './dev/own-writes.js';
 import { watchSources } from './dev/watch.js';
 import { serve } from './serve.js';
 
@@ -37,8 +38,17 @@ async function dev(module: string | undefined, options: ConfigOptions): Promise<
       return runtime;
     },
   );
-  const reload = async (files: readonly string[]): Promise<void> => {
+  const own = new OwnWrites();
+  const reload = async (changed: readonly string[]): Promise<void> => {
+    const { files, left } = own.sort(changed);
+    if (left.length > 0) {
+      say(
+        `not reloaded for ${left.join(', ')}: changed while the wrapper was starting; if that was you, save it again`,
+      );
+    }
+    if (files.length === 0) return;
     const since = performance.now();
+    const loaded = own.loading();
     try {
       const info = await runtime?.reload();
       if (info !== null && info !== undefined) {
@@ -49,6 +59,8 @@ async function dev(module: string | undefined, options: ConfigOptions): Promise<
       say(
         `not reloaded, the old code goes on: ${withoutOurFrames(detail === null ? message : `${message}\n${detail}`)}`,
       );
+    } finally {
+      loaded();
     }
   };
   const { folder } = watchSources(plugin.path, (files) => void reload(files), say);

@@ -4,6 +4,7 @@ import { Driver, type DriverCall } from './driver.js';
 import type { EngineOpener } from './native-plugin.js';
 import type { BodyField, ParamField, ParamValue } from './fields.js';
 import { decodeInput } from './request.js';
+import { TestClient } from './test-client.js';
 import type { TextInput } from './types.js';
 import type { WrapperBase } from './wrapper-base.js';
 
@@ -18,8 +19,9 @@ export interface TestRequest<Req> {
   /** Parameters as a client sends them, for what the types do not allow. */
   readonly rawParams?: Readonly<Record<string, string>>;
   readonly sid?: string;
+  /** Aborts when the client leaves: the wrapper learns of it, and the call rejects with code 10102. */
   readonly signal?: AbortSignal;
-  /** Milliseconds until nobody waits any more. */
+  /** Milliseconds until nobody waits any more, with the same effect. */
   readonly timeoutMs?: number;
   readonly resourceIds?: readonly number[];
 }
@@ -44,7 +46,11 @@ export interface TestLine {
 export interface TestedWrapper<Req, Res> {
   /** @throws Error with the `code` that a client gets, and the `pluginCode` of the wrapper, if any */
   once(request?: TestRequest<Req>): Promise<TestAnswer<Res>>;
-  /** Sends packets one after the other, the last one as such, and collects every result. */
+  /**
+   * Sends packets one after the other, the last one as such, and collects every result.
+   * @throws TypeError without packets, else what `once` throws; the wrapper's `finally` blocks have run by then, unless
+   *   they take longer than a second
+   */
   stream(
     packets: readonly NonNullable<TestRequest<Req>['inputs']>[],
     request?: Omit<TestRequest<Req>, 'inputs'>,
@@ -57,6 +63,9 @@ export interface TestedWrapper<Req, Res> {
   readonly meters: readonly { readonly key: string; readonly count: number }[];
   readonly traces: readonly { readonly key: string; readonly value: string }[];
 }
+
+/** How long a stream that nobody waits for may take to end, in milliseconds. */
+const closingMs = 1000;
 
 /**
  * Makes a wrapper and calls its `init`.
@@ -85,7 +94,9 @@ export async function testWrapper<Req extends object, Res extends object>(
   await driver.init(new Map(Object.entries(config)));
   const { declaration } = driver;
   let calls = 0;
-  const callOf = (request: Omit<TestRequest<Req>, 'inputs'>): DriverCall => ({
+  const clientOf = ({ signal, timeoutMs = Infinity }: Omit<TestRequest<Req>, 'inputs'>): TestClient =>
+    new TestClient(signal, timeoutMs);
+  const callOf = (request: Omit<TestRequest<Req>, 'inputs'>, { signal, deadline }: TestClient): DriverCall => ({
     sid: request.sid ?? 'test',
     tag: `test-${++calls}`,
     params: new Map(
@@ -94,8 +105,8 @@ export async function testWrapper<Req extends object, Res extends object>(
       ),
     ),
     resourceIds: request.resourceIds ?? [],
-    signal: request.signal ?? new AbortController().signal,
-    deadline: performance.now() + (request.timeoutMs ?? Infinity),
+    signal,
+    deadline,
   });
   return {
     lines,
@@ -103,29 +114,42 @@ export async function testWrapper<Req extends object, Res extends object>(
     traces,
 
     async once(request = {}) {
-      const frames = await driver.once(callOf(request), framesOf(declaration, request.inputs ?? {}, DataStatus.once));
-      return answerOf<Res>(declaration, frames);
+      const client = clientOf(request);
+      try {
+        client.signal.throwIfAborted();
+        const frames = framesOf(declaration, request.inputs ?? {}, DataStatus.once);
+        return answerOf<Res>(declaration, await client.wait(driver.once(callOf(request, client), frames)));
+      } finally {
+        client.end();
+      }
     },
 
     async stream(packets, request = {}) {
-      const stream = driver.open(callOf(request));
-      const write = async (): Promise<void> => {
-        for (const [n, packet] of packets.entries()) {
-          const last = n === packets.length - 1;
-          const status = last ? DataStatus.end : n === 0 ? DataStatus.begin : DataStatus.continue;
-          await stream.write(framesOf(declaration, packet, status), last);
-        }
-      };
-      const answers: TestAnswer<Res>[] = [];
-      const read = async (): Promise<void> => {
-        for await (const frames of stream.results()) answers.push(answerOf<Res>(declaration, frames));
-      };
+      const client = clientOf(request);
       try {
-        await Promise.all([write(), read()]);
+        client.signal.throwIfAborted();
+        const stream = driver.open(callOf(request, client));
+        if (packets.length === 0) throw new TypeError('expected at least one packet: a stream ends with its last one');
+        const write = async (): Promise<void> => {
+          for (const [n, packet] of packets.entries()) {
+            const last = n === packets.length - 1;
+            const status = last ? DataStatus.end : n === 0 ? DataStatus.begin : DataStatus.continue;
+            await stream.write(framesOf(declaration, packet, status), last);
+          }
+        };
+        const answers: TestAnswer<Res>[] = [];
+        const read = async (): Promise<void> => {
+          for await (const frames of stream.results()) answers.push(answerOf<Res>(declaration, frames));
+        };
+        try {
+          await client.wait(Promise.all([write(), read()]));
+        } finally {
+          await client.waitForEnd(stream.close(), closingMs);
+        }
+        return answers;
       } finally {
-        await stream.close();
+        client.end();
       }
-      return answers;
     },
 
     loadResource: (id, content) =>

@@ -34,6 +34,16 @@ test('says which value of the configuration is missing', async () => {
   await assert.rejects(testWrapper(Wrapper, { url: 'http://127.0.0.1' }), /\[wrapper\]\.accessKey is missing/);
 });
 
+test('says what is wrong with the time to wait', async () => {
+  for (const timeoutMs of ['5s', '', '0', '-1', '1.5', 'Infinity']) {
+    await assert.rejects(testWrapper(Wrapper, config('http://127.0.0.1', { timeoutMs })), (error: Error) =>
+      error.message.includes(
+        `[wrapper].timeoutMs in aiges.toml: expected milliseconds, such as 5000, but found "${timeoutMs}"`,
+      ),
+    );
+  }
+});
+
 test('passes errors of the third party on', async () => {
   const standIn = await startStandIn(0, 'another secret');
   server = standIn.server;
@@ -52,6 +62,14 @@ test('tells HTTP errors, unreadable answers and silence apart', async () => {
 
   const silent = await testWrapper(Wrapper, config(await thirdParty(() => undefined), { timeoutMs: '50' }));
   await assert.rejects(silent.once({ inputs }), /longer than 50 ms;code=4408/);
+  server?.closeAllConnections();
+  server?.close();
+
+  const begins = await thirdParty((_, reply) => {
+    reply.writeHead(200).write('{"code":');
+  });
+  const halfway = await testWrapper(Wrapper, config(begins, { timeoutMs: '500' }));
+  await assert.rejects(halfway.once({ inputs }), /longer than 500 ms;code=4408/);
 });
 
 test('says when nobody is there', async () => {

@@ -41,14 +41,14 @@ export default class Wrapper extends WrapperBase<UserRequest, UserResponse> {
     this.#url = new URL(need(config, 'url'));
     this.#key = need(config, 'accessKey');
     this.#secret = need(config, 'accessSecret');
-    this.#timeoutMs = Number(config.get('timeoutMs') ?? 5000);
+    this.#timeoutMs = readMs(config, 'timeoutMs', '5000');
   }
 
   override async onceExec({ params, inputs, signal, log }: OnceRequest<UserRequest>): Promise<Outputs<UserResponse>> {
     const { data } = inputs.audio;
     const reply = await this.#send(this.#form(params.mode, data), signal);
     if (!reply.ok) throw new PluginError(codes.httpStatus + reply.status, `the service answered ${reply.status}`);
-    const answer = await read(reply);
+    const answer = read(reply.text);
     if (answer.code !== 0) throw new PluginError(answer.code, answer.message ?? this.error(answer.code));
     log.info('recognised', { mode: params.mode, bytes: data.byteLength });
     return { result: answer };
@@ -59,20 +59,18 @@ export default class Wrapper extends WrapperBase<UserRequest, UserResponse> {
     return texts.get(code) ?? `the service answered with code ${code}`;
   }
 
-  async #send(body: FormData, signal: AbortSignal): Promise<Response> {
+  async #send(body: FormData, signal: AbortSignal): Promise<Reply> {
+    const tooLate = AbortSignal.timeout(this.#timeoutMs);
     try {
       // Ends when it has taken too long, and when nobody waits for the answer any more.
-      return await fetch(this.#url, {
-        method: 'POST',
-        body,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]),
-      });
+      const reply = await fetch(this.#url, { method: 'POST', body, signal: AbortSignal.any([signal, tooLate]) });
+      // In here, because the body may be what does not come.
+      return { ok: reply.ok, status: reply.status, text: await reply.text() };
     } catch (error) {
-      const { name } = error as Error;
-      if (name === 'TimeoutError') {
+      signal.throwIfAborted();
+      if (tooLate.aborted) {
         throw new PluginError(codes.timeout, `the service took longer than ${this.#timeoutMs} ms`, { cause: error });
       }
-      if (signal.aborted) throw error;
       throw new PluginError(codes.noAnswer, `no answer from ${this.#url.host}; is it running?`, { cause: error });
     }
   }
@@ -93,14 +91,20 @@ export default class Wrapper extends WrapperBase<UserRequest, UserResponse> {
   }
 }
 
+interface Reply {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly text: string;
+}
+
 interface Answer {
   readonly code: number;
   readonly message?: string;
 }
 
-async function read(reply: Response): Promise<Answer> {
+function read(text: string): Answer {
   try {
-    const answer = (await reply.json()) as Partial<Answer> | null;
+    const answer = JSON.parse(text) as Partial<Answer> | null;
     if (typeof answer?.code === 'number') return answer as Answer;
   } catch {
     // Not JSON: the same as JSON without a code.
@@ -119,4 +123,10 @@ function need(config: ReadonlyMap<string, string>, key: string): string {
   const value = config.get(key);
   if (value === undefined || value === '') throw new Error(`[wrapper].${key} is missing in aiges.toml`);
   return value;
+}
+
+function readMs(config: ReadonlyMap<string, string>, key: string, fallback: string): number {
+  const value = config.get(key) ?? fallback;
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  throw new Error(`[wrapper].${key} in aiges.toml: expected milliseconds, such as 5000, but found "${value}"`);
 }

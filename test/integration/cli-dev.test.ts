@@ -16,7 +16,7 @@ let url: string;
 function writeWrapper(number: number, more = ''): void {
   writeFileSync(
     join(folder, 'wrapper.ts'),
-    `import { existsSync } from 'node:fs';
+    `import { existsSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import * as aiges from ${JSON.stringify(sdk)};
 import { part } from './lib/part.js';
@@ -113,6 +113,21 @@ describe('aiges-ts dev', () => {
     // Code that hangs keeps nobody from writing the next.
     writeWrapper(3, '  init() { for (;;); }');
     await new Promise((resolve) => setTimeout(resolve, 500));
+    writeWrapper(4);
+    await expect.poll(() => ask(), { timeout: 30_000 }).toBe('4b');
+  });
+
+  it('is not held in a circle by a file that the wrapper writes when it starts', async () => {
+    const init = `  init() { writeFileSync(${JSON.stringify(join(folder, 'state.json'))}, String(performance.now())); }`;
+    writeWrapper(5, init);
+    await dev.printed(/not reloaded for state\.json: changed while the wrapper was starting/);
+    await expect.poll(() => ask(), { timeout: 30_000 }).toBe('5b');
+    const saved = (): string => {
+      writeFileSync(join(folder, 'lib', 'words.json'), '[]');
+      return dev.output;
+    };
+    await expect.poll(saved, { timeout: 30_000, interval: 500 }).toMatch(/reloaded in .*: lib\/words\.json/);
+    expect(dev.output).not.toMatch(/reloaded in .*state\.json/);
     writeWrapper(4);
     await expect.poll(() => ask(), { timeout: 30_000 }).toBe('4b');
   });

@@ -5,7 +5,7 @@ const sources = new Set(['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '
 const ignored = new Set(['node_modules', 'dist', 'build', 'coverage', 'log', 'xsf_status']);
 
 /** Editors write a file in several steps, and version control writes many files. */
-const quietMs = 100;
+export const quietMs = 100;
 
 export interface Watched {
   readonly folder: string;

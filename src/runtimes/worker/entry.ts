@@ -1,7 +1,5 @@
 import { dirname } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads';
-import { tsImport } from 'tsx/esm/api';
 import { CallTable } from '../../core/call-table.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame } from '../../core/frame.js';
@@ -11,6 +9,7 @@ import type { DriverStream } from '../../sdk/driver-stream.js';
 import { loadAddon } from '../native/addon.js';
 import { Collector } from './collector.js';
 import { createEngineOpener } from './engine-opener.js';
+import { importModule } from './import-module.js';
 import { isWhole, post, postError, readError } from './posting.js';
 import {
   type FromThread,
@@ -167,17 +166,6 @@ class OpenStream {
 
 function callOf({ sid, tag, params, resourceIds, timeLeftMs }: PostedCall, signal: Signal): DriverCall {
   return { sid, tag, params, resourceIds, signal, deadline: performance.now() + timeLeftMs };
-}
-
-/** TypeScript runs as it is; anything else is Node's business. */
-async function importModule(path: string): Promise<unknown> {
-  const module: unknown = /\.[mc]?ts$/.test(path)
-    ? await tsImport(pathToFileURL(path).href, import.meta.url)
-    : await import(pathToFileURL(path).href);
-  // A CommonJS module that a compiler made comes with its exports as the default export.
-  let exported = (module as { readonly default?: unknown }).default;
-  if (typeof exported === 'object' && exported !== null && 'default' in exported) exported = exported.default;
-  return exported;
 }
 
 async function main(port: MessagePort, { path, config, engineLimits }: ThreadData): Promise<void> {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { describe, expect, it, vi } from 'vitest';
 import {
   ImageBodyField,
   IntegerParamField,
@@ -11,7 +12,7 @@ import {
   type StreamSession,
   WrapperBase,
 } from '../../../src/index.js';
-import { testWrapper } from '../../../src/testing.js';
+import { testWrapper, type TestedWrapper } from '../../../src/testing.js';
 
 class Req {
   times = new IntegerParamField({ key: 'repeat', minimum: 1, maximum: 9, value: 1 });
@@ -60,7 +61,113 @@ class Repeat extends WrapperBase<Req, Res> {
   }
 }
 
+class Text {
+  text = new StringBodyField();
+}
+
+/** Waits until its client has left, or for ever. */
+class Patient extends WrapperBase<Text, Text> {
+  override requestCls = new Text();
+  override responseCls = new Text();
+  readonly events: string[] = [];
+
+  override async onceExec({ inputs, signal }: OnceRequest<Text>): Promise<Outputs<Text>> {
+    this.events.push('begun');
+    await this.#leaving(signal, inputs.text.text);
+    return { text: 'too late' };
+  }
+  override async *stream({ packets, signal }: StreamSession<Text>): AsyncGenerator<StreamResult<Text>, void> {
+    try {
+      for await (const { inputs } of packets) {
+        yield { text: 'heard' };
+        this.events.push('begun');
+        if (inputs.text?.text !== 'go on') await this.#leaving(signal, inputs.text?.text);
+      }
+    } finally {
+      this.events.push('ended');
+    }
+  }
+  async #leaving(signal: AbortSignal, what: string | undefined): Promise<void> {
+    await new Promise((resolve) => {
+      signal.addEventListener('abort', () => {
+        this.events.push((signal.reason as Error).message);
+        if (what === 'wait') setImmediate(resolve);
+      });
+    });
+  }
+}
+
+/** The wrapper too: the kit does not give it away. */
+async function patient(): Promise<{ wrapper: TestedWrapper<Text, Text>; events: string[] }> {
+  let events: string[] = [];
+  const wrapper = await testWrapper(
+    class extends Patient {
+      constructor() {
+        super();
+        events = this.events;
+      }
+    },
+  );
+  return { wrapper, events };
+}
+
+const timeUp = 'service exec once request timeout';
+
+describe('testWrapper, when nobody waits any more,', () => {
+  it.each(['wait', 'for ever'])('ends a call whose time is up, whatever the wrapper does (%s)', async (text) => {
+    const { wrapper, events } = await patient();
+    const once = wrapper.once({ inputs: { text }, timeoutMs: 20 });
+    await expect(once).rejects.toMatchObject({ code: 10102, message: timeUp });
+    expect(events).toEqual(['begun', timeUp]);
+    const stream = wrapper.stream([{ text }, { text }], { timeoutMs: 20 });
+    await expect(stream).rejects.toMatchObject({ code: 10102, message: timeUp });
+    expect(events.slice(2)).toEqual(['begun', timeUp, ...(text === 'wait' ? ['ended'] : [])]);
+  });
+
+  it('ends a call whose client leaves', async () => {
+    const { wrapper, events } = await patient();
+    const client = new AbortController();
+    const once = wrapper.once({ inputs: { text: 'for ever' }, signal: client.signal });
+    const stream = wrapper.stream([{ text: 'wait' }], { signal: client.signal });
+    await vi.waitFor(() => {
+      expect(events).toEqual(['begun', 'begun']);
+    });
+    client.abort(new Error('gone'));
+    for (const call of [once, stream]) {
+      await expect(call).rejects.toMatchObject({
+        code: 10102,
+        message: 'the client has left',
+        cause: { message: 'gone' },
+      });
+    }
+    expect(events.slice(2)).toEqual(['the client has left', 'the client has left', 'ended']);
+  });
+
+  it('does not begin', async () => {
+    const { wrapper, events } = await patient();
+    const inputs = { text: 'wait' };
+    await expect(wrapper.once({ inputs, timeoutMs: 0 })).rejects.toMatchObject({ code: 10102, message: timeUp });
+    await expect(wrapper.stream([inputs], { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 10102 });
+    expect(events).toEqual([]);
+  });
+
+  it('leaves a call alone that has ended', async () => {
+    const { wrapper, events } = await patient();
+    const client = new AbortController();
+    const { signal } = client;
+    await expect(wrapper.stream([{ text: 'go on' }], { signal, timeoutMs: 60_000 })).resolves.toHaveLength(2);
+    client.abort();
+    expect(events).toEqual(['begun', 'ended']);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+});
+
 describe('testWrapper', () => {
+  it('refuses a stream without packets, which would never end', async () => {
+    const wrapper = await testWrapper(Repeat);
+    await expect(wrapper.stream([])).rejects.toThrow(TypeError);
+  });
+
   it('refuses what the loader refuses', async () => {
     const wrapper = await testWrapper(Repeat);
     await expect(wrapper.once()).rejects.toMatchObject({ code: 10009 });

@@ -90,6 +90,9 @@ describe('start', () => {
     await start({}, new Map([['a', '1']]));
     const { message } = await startFailure(fixture('scripted'), new Map([['a', '2']]));
     expect(message).toContain('already runs in this process with another configuration (different keys: a)');
+    expect(message).toMatch(
+      /; restart the loader, or "aiges-ts dev", with the new one; services that share an engine /,
+    );
   });
 
   it('should tell what the plugin is', async () => {
