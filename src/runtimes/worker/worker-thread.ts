@@ -168,15 +168,12 @@ export class WorkerThread {
         sink?.end(message.error === null ? null : readError(message.error));
         return;
       }
-      case 'log':
-        options.onLog(message.level, message.message, message.fields);
-        return;
-      case 'meter':
-        options.onMeter(message.tag, message.key, message.count, message.sid);
-        return;
-      case 'trace':
-        options.onTrace(message.tag, message.key, message.value, message.sid);
-        return;
+      default:
+        try {
+          record(message, options);
+        } catch {
+          // A logger that fails takes one line with it, not the process.
+        }
     }
   }
 
@@ -209,6 +206,21 @@ export class WorkerThread {
       for (const { loans } of pending) reclaim(loans);
     });
     for (const sink of sinks) sink.end(reason);
+  }
+}
+
+/** Passes on what a wrapper says of its calls. */
+function record(message: Extract<FromThread, { type: 'log' | 'meter' | 'trace' }>, options: ThreadOptions): void {
+  switch (message.type) {
+    case 'log':
+      options.onLog(message.level, message.message, message.fields);
+      return;
+    case 'meter':
+      options.onMeter(message.tag, message.key, message.count, message.sid);
+      return;
+    case 'trace':
+      options.onTrace(message.tag, message.key, message.value, message.sid);
+      return;
   }
 }
 

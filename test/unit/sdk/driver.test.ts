@@ -224,6 +224,25 @@ describe('a request', () => {
     ]);
   });
 
+  it.each([
+    ['meter', 'units', Infinity, 'meter: expected a finite number for the count but found Infinity'],
+    ['meter', 'units', NaN, 'meter: expected a finite number for the count but found NaN'],
+    ['meter', 'units', '3', "meter: expected a finite number for the count but found '3'"],
+    ['meter', undefined, 3, 'meter: expected a string for the key but found undefined'],
+    ['trace', null, 'x', 'trace: expected a string for the key but found null'],
+    ['trace', 'step', { at: 1 }, 'trace: expected a string for the value but found { at: 1 }'],
+  ])('fails when it calls %s with %o and %o', async (method, key, value, line) => {
+    const said = new Said();
+    const odd = wrapperOf(function () {
+      (this as unknown as Record<string, (...given: unknown[]) => void>)[method]?.(key, value);
+      return { result: '' };
+    });
+    const error = await failure(new Driver(odd, said).once(callOf(), [textFrame('text', 'a')]));
+    expect(error).toMatchObject({ code: 10909, pluginCode: 30003 });
+    expect(said.lines).toMatchObject([{ message: `the wrapper failed: ${line}` }]);
+    expect([...said.meters, ...said.traces]).toEqual([]);
+  });
+
   it('does nothing with a meter outside of a call', () => {
     expect(() => {
       new Echo().write2('x');

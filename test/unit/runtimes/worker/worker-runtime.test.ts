@@ -160,6 +160,27 @@ describe('a call', () => {
     expect(started.traces).toEqual([[`t${tags}`, 'step', 'one', 's']]);
   });
 
+  it('that counts what is no number fails alone', async () => {
+    const started = await start();
+    const client = new AbortController();
+    const other = started.runtime.once(callOf('wait', { signal: client.signal }), []);
+    const error = await failure(started.runtime.once(callOf('meter', { path: 'Infinity' }), []));
+    expect(error).toMatchObject({ code: 10909, message: 'plugin failed;code=30003' });
+    expect(started.meters).toEqual([]);
+    client.abort(new AigesError('cancelled'));
+    expect(textOf(await other)).toContain('told');
+  });
+
+  it('goes on when what it says cannot be written down', async () => {
+    const full = (): never => {
+      throw new Error('no space left');
+    };
+    const started = await start({ onMeter: full });
+    const said = started.runtime.once(callOf('meter', { path: '3' }), []);
+    expect(textOf(await said)).toBe('metered');
+    expect(await run(started, 'echo', textFrame('text', 'still there'))).toBe('still there');
+  });
+
   it('learns that nobody waits any more, and may still answer', async () => {
     const { runtime } = await start({ execLimitMs: 30_000 });
     const client = new AbortController();
