@@ -270,9 +270,10 @@ export class WorkerRuntime implements PluginRuntime {
       const { message } = AigesError.from(error);
       if (this.#stopped) return;
       this.#options.onLog('error', `the plugin does not start again: ${message}`, {});
+      const reason = crashed('it does not start again', error);
       // Better an answer now than none: the next attempt may take long to come.
-      if (this.#ready.size === 0) for (const refuse of [...this.#waiting]) refuse(crashed(message));
-      void thread.kill(crashed(message));
+      if (this.#ready.size === 0) for (const refuse of [...this.#waiting]) refuse(reason);
+      void thread.kill(reason);
       this.#replace();
       return;
     }

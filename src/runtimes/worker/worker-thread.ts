@@ -81,7 +81,10 @@ export class WorkerThread {
         else this.#receive(message, options);
       });
       void this.ended.then((reason) => {
-        reject(new AigesError('initFailed', { message: reason.detail ?? reason.message, cause: reason.cause }));
+        // Whoever starts the loader needs the reason.
+        const { cause, detail, message } = reason;
+        const text = cause instanceof Error ? cause.message : (detail ?? message);
+        reject(new AigesError('initFailed', { message: text, cause }));
       });
     });
     // Whoever asks gets it; a thread that ends on its own before anybody asked is no unhandled rejection.
@@ -90,7 +93,7 @@ export class WorkerThread {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       options.onLog('error', `the plugin crashed: ${text}`, {});
       // Answers that it gave before may still be on their way: its calls fail when it has exited.
-      this.#retire(crashed(error instanceof Error ? error.message : String(error), error));
+      this.#retire(crashed(isOutOfMemory(error) ? 'its thread ran out of memory' : 'its thread crashed', error));
     });
     forward(worker.stdout, (line) => {
       options.onLog('info', line, { stream: 'stdout' });
@@ -228,6 +231,11 @@ function reclaim(loans: readonly number[]): void {
   for (const loan of loans) loadAddon().reclaim(loan);
 }
 
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
+/** @param detail for every client with a call in the thread: nothing that the wrapper says */
 export function crashed(detail: string, cause?: unknown): AigesError {
   return new AigesError('pluginCrashed', { detail, ...(cause === undefined ? {} : { cause }) });
 }
