@@ -251,6 +251,9 @@ describe('a request', () => {
 });
 
 describe('what a wrapper gives', () => {
+  /** What plain JavaScript can put into one. */
+  const odd = (fields: object): ResponseData => Object.assign(new ResponseData({ key: 'result' }), fields);
+  const listed = (...list: ResponseData[]): Response => Object.assign(new Response(), { list });
   const once = (give: (request: OnceRequest<Req>) => unknown, said = new Said()): Promise<unknown> =>
     new Driver(wrapperOf(give), said).once(callOf(), [textFrame('text', 'a')]);
 
@@ -261,6 +264,14 @@ describe('what a wrapper gives', () => {
     ['an unknown output', () => ({ result: 'a', other: 'b' }), /an output "other" that it does not declare/],
     ['a number for text', () => ({ result: 5 }), /output result: expected a string or a Uint8Array .* a number/],
     ['text for bytes', () => ({ result: 'a', picture: 'b' }), /output picture: expected a Uint8Array .* a string/],
+    ['a number as data', () => ({ result: odd({ data: 5 }) }), /output result: .* for data but found a number/],
+    [
+      'an object as data',
+      () => ({ result: odd({ data: { a: 1 } }) }),
+      /output result: .* for data but found an object/,
+    ],
+    ['a name as type', () => ({ result: odd({ type: 'audio' }) }), /output result: .* for type but found 'audio'/],
+    ['an unknown status', () => listed(odd({ status: 9 })), /output result: .* for status but found 9/],
     ['an unknown key', () => Object.assign(new Response(), { list: [new ResponseData({ key: 'x' })] }), /output "x"/],
   ])('%s: fails without telling the client more than that', async (_name, give, line) => {
     const said = new Said();
