@@ -222,12 +222,20 @@ function withStack(error: AigesError): AigesError {
   return new AigesError(kind, { message, detail: cause.stack, ...(pluginCode === null ? {} : { pluginCode }) });
 }
 
-/** Authors log what they like; functions and the like cannot cross. */
+/** Authors log what they like; functions and the like cannot cross. They take nothing else with them. */
 function cloneable(fields: object): object {
   try {
     return structuredClone(fields);
   } catch {
-    return { fields: 'they hold something that cannot leave the thread' };
+    return Object.fromEntries(Object.keys(fields).map((key) => [key, cloneOf(fields, key)]));
+  }
+}
+
+function cloneOf(fields: object, key: string): unknown {
+  try {
+    return structuredClone((fields as Readonly<Record<string, unknown>>)[key]);
+  } catch {
+    return 'it cannot leave the thread';
   }
 }
 

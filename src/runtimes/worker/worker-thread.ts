@@ -16,6 +16,10 @@ export interface ThreadOptions extends ThreadData {
   readonly onTrace: (tag: string, key: string, value: string, sid: string | null) => void;
 }
 
+/** With this Node ends a thread that has nothing more to do while the start of its module is still awaited. */
+const unsettled = 13;
+const unsettledText = ': its module or init awaits a promise that nothing can settle any more';
+
 /** Where the results of one stream go. */
 export interface ResultSink {
   result(frames: readonly PostedFrame[], copied: number): void;
@@ -67,7 +71,7 @@ export class WorkerThread {
     this.exited = new Promise((resolve) => {
       worker.once('exit', (code) => {
         // Every message that it has sent has come by now. Who waits for one of them goes on before the next turn.
-        this.#end(crashed(`its thread ended with exit code ${code}`));
+        this.#end(crashed(`its thread ended with exit code ${code}${code === unsettled ? unsettledText : ''}`));
         setImmediate(() => {
           loadAddon().reclaimAll(threadId);
           resolve();

@@ -105,6 +105,7 @@ describe('a wrapper that cannot start', () => {
   it.each([
     ['throw', 'no weights;code=30001'],
     ['exit', 'its thread ended with exit code 3'],
+    ['never', 'its module or init awaits a promise that nothing can settle any more'],
   ])('init: %s', async (what, text) => {
     const error = await failure(make().runtime.start(new Map([['init', what]])));
     expect(error.code).toBe(10901);
@@ -158,6 +159,18 @@ describe('a call', () => {
     });
     expect(started.meters).toEqual([[`t${tags}`, 'units', 3, 's']]);
     expect(started.traces).toEqual([[`t${tags}`, 'step', 'one', 's']]);
+  });
+
+  it('logs every field that can leave its thread', async () => {
+    const started = await start();
+    await run(started, 'logOddly');
+    expect(started.lines).toEqual([
+      {
+        level: 'info',
+        message: 'odd',
+        fields: { sid: 's', tag: `t${tags}`, answer: 42, callback: 'it cannot leave the thread' },
+      },
+    ]);
   });
 
   it('that counts what is no number fails alone', async () => {
