@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import type { BodyDescriptor } from '../core/descriptor.js';
 import { DataStatus, DataType, type Frame } from '../core/frame.js';
 import type { Declaration } from './declaration.js';
+import { checkThere } from './handover.js';
 import { PluginError } from './plugin-error.js';
 import { isResponse, isResponseData, type Response, ResponseData } from './response.js';
 
@@ -62,6 +63,7 @@ function checkFields(property: string, given: ResponseData): void {
   if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
     throw new TypeError(`output ${property}: expected a string or a Uint8Array for data but found ${describe(data)}`);
   }
+  if (typeof data !== 'string') checkThere(property, data);
   if (!isNoneOr(type, DataType)) {
     throw new TypeError(`output ${property}: expected a DataType, 0 to 4, for type but found ${inspect(type)}`);
   }

@@ -224,6 +224,28 @@ describe('large buffers', () => {
     expect(started.runtime.counters.copiedOut).toBe(0);
   });
 
+  it('cannot be given twice, and the log says why', async () => {
+    const started = await start();
+    expect((await started.runtime.once(callOf('cached'), [])).frames[0]?.data.length).toBe(1 << 20);
+    expect(await failure(run(started, 'cached'))).toMatchObject({ code: 10909, message: 'plugin failed;code=30003' });
+    expect(started.lines.map(({ message }) => message)).toEqual([
+      'the wrapper failed: output data: its buffer was handed over with an earlier answer; give a copy of what is kept: data.slice()',
+    ]);
+  });
+
+  it('cannot be given by two calls at once, and the log says why', async () => {
+    const started = await start();
+    const outcomes = await Promise.allSettled([run(started, 'cachedTogether'), run(started, 'cachedTogether')]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(started.lines).toMatchObject([
+      {
+        level: 'error',
+        message: expect.stringContaining('output data: its buffer was handed over with an earlier answer') as unknown,
+        fields: { stack: expect.stringContaining('at ') as unknown },
+      },
+    ]);
+  });
+
   it('a part of something larger is copied on the way back, and counted', async () => {
     const started = await start();
     const output = await started.runtime.once(callOf('part'), []);
