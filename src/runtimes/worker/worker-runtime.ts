@@ -8,6 +8,7 @@ import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../co
 import type { Signal } from '../../core/signal.js';
 import { handoverBytes } from '../../sdk/handover.js';
 import { loadAddon } from '../native/addon.js';
+import { streamDefaults } from '../native/index.js';
 import type { EngineLimits } from './engine-opener.js';
 import { KeptResources, ownContent } from '../kept-resources.js';
 import { post, type Posting, postError } from './posting.js';
@@ -122,6 +123,8 @@ export class WorkerRuntime implements PluginRuntime {
   async open(call: Call): Promise<RuntimeSession> {
     const thread = this.#idlest() ?? (await this.#nextReady(call.signal));
     call.signal.throwIfAborted();
+    const { streamResults = streamDefaults.results, streamBytes = streamDefaults.bytes } =
+      this.#options.engineLimits ?? {};
     const { id, done } = thread.ask((id) => ({ type: 'open', id, call: postCall(call) }));
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(call.signal.reason)) });
@@ -131,6 +134,7 @@ export class WorkerRuntime implements PluginRuntime {
       stream: id,
       post: (frames) => this.#post(frames),
       toOutput: (frames, copied) => this.#output(frames, copied),
+      unread: { results: streamResults, bytes: streamBytes },
       onClosing: () => {
         const patience = this.#limit(thread);
         return () => {

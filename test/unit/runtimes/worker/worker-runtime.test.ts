@@ -420,6 +420,33 @@ describe('a stream', () => {
     expect(runtime.counters.copiedOut).toBe(0);
   });
 
+  it('takes its whole input before anybody reads a result', async () => {
+    const { runtime } = await start();
+    const session = await runtime.open(callOf('echo'));
+    const texts = Array.from({ length: 30 }, (_, n) => `p${n}`);
+    for (const [n, text] of texts.entries()) await session.write(packet(text), { last: n === texts.length - 1 });
+    const results: string[] = [];
+    for await (const output of session.results()) results.push(textOf(output));
+    await session.close();
+    expect(results).toEqual([...texts.map((text) => text.toUpperCase()), '']);
+  });
+
+  it.each([
+    ['results', { streamResults: 20 }],
+    ['bytes of results', { streamBytes: 20 }],
+  ])('fails when more %s than allowed wait for the end of the input', async (_name, engineLimits) => {
+    const { runtime } = await start({ engineLimits });
+    const session = await runtime.open(callOf('echo'));
+    await session.write(packet('many'), { last: false });
+    await expect(session.write(packet('a'), { last: true })).rejects.toMatchObject({
+      code: 10908,
+      detail: expect.stringContaining('[limits].resultBytes') as unknown,
+    });
+    await expect(session.results()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 10908 });
+    await session.close();
+    expect(await run({ runtime } as Started, 'echo', textFrame('text', 'still there'))).toBe('still there');
+  });
+
   it('can be closed while the wrapper has more to say', async () => {
     const { runtime } = await start();
     const session = await runtime.open(callOf('echo'));
