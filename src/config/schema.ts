@@ -143,7 +143,7 @@ export const schema = {
     execLimit: live(
       duration({ min: 0, max: day }),
       5_000,
-      'When nobody waits for a call of a wrapper any more, how long its thread may go on with it before it is replaced.',
+      'When nobody waits for a call of a wrapper any more, how long it may go on. Then its thread is replaced: at once when it loops, else when nobody waits for anything in it.',
     ),
     heap: live(
       integer({ min: 8, max: 1_048_576, unit: 'MiB' }),

@@ -119,9 +119,9 @@ export class ReloadingRuntime implements PluginRuntime {
     }
   }
 
-  async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
+  async loadResource(id: number, frames: readonly Frame[], signal?: Signal): Promise<void> {
     const kept = ownContent(frames);
-    await this.#onCurrent((runtime) => runtime.loadResource(id, kept));
+    await this.#onCurrent((runtime) => runtime.loadResource(id, kept, signal));
     this.#resources.keep(id, kept);
   }
 
@@ -129,8 +129,8 @@ export class ReloadingRuntime implements PluginRuntime {
     await this.#onCurrent((runtime) => runtime.resourceUnused(id, signal));
   }
 
-  async unloadResource(id: number): Promise<void> {
-    await this.#onCurrent((runtime) => runtime.unloadResource(id));
+  async unloadResource(id: number, signal?: Signal): Promise<void> {
+    await this.#onCurrent((runtime) => runtime.unloadResource(id, signal));
     this.#resources.drop(id);
   }
 

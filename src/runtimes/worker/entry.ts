@@ -85,6 +85,8 @@ class Thread {
       case 'fini':
         await this.#driver.fini();
         return [];
+      case 'ping':
+        return [];
     }
   }
 

@@ -5,7 +5,7 @@ import { mandatoryInputs } from '../../core/descriptor.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
-import type { Signal } from '../../core/signal.js';
+import { LightSignal, type Signal } from '../../core/signal.js';
 import { handoverBytes } from '../../sdk/handover.js';
 import { loadAddon } from '../native/addon.js';
 import { streamDefaults } from '../native/index.js';
@@ -13,6 +13,7 @@ import type { EngineLimits } from './engine-opener.js';
 import { KeptResources, ownContent } from '../kept-resources.js';
 import { post, type Posting, postError } from './posting.js';
 import type { PostedCall, PostedFrame, ThreadInfo } from './protocol.js';
+import { CallWatch } from './call-watch.js';
 import { WorkerSession } from './worker-session.js';
 import { type Asking, crashed, type Done, type ThreadOptions, WorkerThread } from './worker-thread.js';
 
@@ -55,6 +56,12 @@ const longestPauseMs = 10_000;
 const healthyMs = 30_000;
 /** How long a thread that was given up may take to exit before somebody should know. */
 const exitMs = 5_000;
+
+/** How many times the limit of a call a resource may take: no licence bounds how many of them there are. */
+const resourceRounds = 10;
+
+/** What a thread is asked about, for the log. */
+type About = Pick<Call, 'sid' | 'tag'> | { readonly resource: number };
 
 export class WorkerRuntime implements PluginRuntime {
   readonly #options: WorkerOptions;
@@ -116,6 +123,7 @@ export class WorkerRuntime implements PluginRuntime {
       (id) => ({ type: 'once', id, call: postCall(call), frames: posting.frames }),
       posting.loans,
       call.signal,
+      call,
     );
     return this.#output(given, copied);
   }
@@ -126,6 +134,7 @@ export class WorkerRuntime implements PluginRuntime {
     const { streamResults = streamDefaults.results, streamBytes = streamDefaults.bytes } =
       this.#options.engineLimits ?? {};
     const { id, done } = thread.ask((id) => ({ type: 'open', id, call: postCall(call) }));
+    const watch = this.#watch(thread, call);
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(call.signal.reason)) });
     };
@@ -136,10 +145,10 @@ export class WorkerRuntime implements PluginRuntime {
       toOutput: (frames, copied) => this.#output(frames, copied),
       unread: { results: streamResults, bytes: streamBytes },
       onClosing: () => {
-        const patience = this.#limit(thread);
+        watch.leave();
         return () => {
           call.signal.removeEventListener('abort', onAbort);
-          clearTimeout(patience);
+          watch.end();
         };
       },
     });
@@ -148,22 +157,33 @@ export class WorkerRuntime implements PluginRuntime {
       await done;
     } catch (error) {
       call.signal.removeEventListener('abort', onAbort);
+      watch.end();
       thread.unlisten(id);
       throw error;
     }
     return session;
   }
 
-  async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
+  async loadResource(id: number, frames: readonly Frame[], signal?: Signal): Promise<void> {
     const kept = ownContent(frames);
     this.#resources.keep(id, kept);
     const threads = [...this.#ready];
-    const outcomes = await Promise.allSettled(threads.map((thread) => this.#load(thread, id, kept)));
-    // A thread that has ended meanwhile is no failure: its successor gets what is kept.
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected' && !isCrash(outcome.reason));
+    // A thread that has ended meanwhile is no failure: its successor gets what is kept. Unless that may be what ended it.
+    const isFailure = (reason: unknown): boolean => !isCrash(reason) || signal?.aborted === true;
+    const load = async (thread: WorkerThread): Promise<void> => {
+      try {
+        await this.#load(thread, id, kept, signal);
+      } catch (error) {
+        // At once: a successor would not get ready.
+        if (isFailure(error)) this.#resources.drop(id);
+        throw error;
+      }
+    };
+    const outcomes = await Promise.allSettled(threads.map(load));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected' && isFailure(outcome.reason));
     if (failed?.status !== 'rejected') return;
     this.#resources.drop(id);
-    await Promise.allSettled(threads.map((thread) => this.#unload(thread, id)));
+    await Promise.allSettled(threads.map((thread) => this.#unload(thread, id, signal)));
     throw failed.reason;
   }
 
@@ -172,10 +192,10 @@ export class WorkerRuntime implements PluginRuntime {
     return Promise.resolve();
   }
 
-  async unloadResource(id: number): Promise<void> {
+  async unloadResource(id: number, signal?: Signal): Promise<void> {
     // First: a thread that gets ready meanwhile is not to have it.
     const kept = this.#resources.drop(id);
-    const outcomes = await Promise.allSettled([...this.#ready].map((thread) => this.#unload(thread, id)));
+    const outcomes = await Promise.allSettled([...this.#ready].map((thread) => this.#unload(thread, id, signal)));
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled' || isCrash(outcome.reason)) continue;
       if (kept !== undefined) this.#resources.keep(id, kept);
@@ -193,14 +213,24 @@ export class WorkerRuntime implements PluginRuntime {
     if (failure !== undefined) throw failure;
   }
 
-  async #load(thread: WorkerThread, id: number, frames: readonly Frame[]): Promise<void> {
+  async #load(
+    thread: WorkerThread,
+    id: number,
+    frames: readonly Frame[],
+    signal: Signal = new LightSignal(),
+  ): Promise<void> {
     const posting = this.#post(frames);
-    await thread.ask((number) => ({ type: 'load', id: number, resource: id, frames: posting.frames }), posting.loans)
-      .done;
+    await this.#ask(
+      thread,
+      (number) => ({ type: 'load', id: number, resource: id, frames: posting.frames }),
+      posting.loans,
+      signal,
+      { resource: id },
+    );
   }
 
-  async #unload(thread: WorkerThread, id: number): Promise<void> {
-    await thread.ask((number) => ({ type: 'unload', id: number, resource: id })).done;
+  async #unload(thread: WorkerThread, id: number, signal: Signal = new LightSignal()): Promise<void> {
+    await this.#ask(thread, (number) => ({ type: 'unload', id: number, resource: id }), [], signal, { resource: id });
   }
 
   /** Ends one thread in order; gives what its wrapper said against it. */
@@ -327,13 +357,19 @@ export class WorkerRuntime implements PluginRuntime {
     });
   }
 
-  /** Asks a thread for something, tells it when nobody waits any more, and replaces it when that does not help. */
-  async #ask(thread: WorkerThread, message: Asking, loans: readonly number[], signal: Signal): Promise<Done> {
+  /** Asks a thread for something, and tells it when nobody waits for the answer any more. */
+  async #ask(
+    thread: WorkerThread,
+    message: Asking,
+    loans: readonly number[],
+    signal: Signal,
+    about: About,
+  ): Promise<Done> {
     const { id, done } = thread.ask(message, loans);
-    let patience: NodeJS.Timeout | undefined;
+    const watch = this.#watch(thread, about);
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(signal.reason)) });
-      patience = this.#limit(thread);
+      watch.leave();
     };
     signal.addEventListener('abort', onAbort);
     if (signal.aborted) onAbort();
@@ -341,15 +377,21 @@ export class WorkerRuntime implements PluginRuntime {
       return await done;
     } finally {
       signal.removeEventListener('abort', onAbort);
-      clearTimeout(patience);
+      watch.end();
     }
   }
 
-  /** Replaces a thread that does not come to an end with something that nobody waits for; to be cleared when it does. */
-  #limit(thread: WorkerThread): NodeJS.Timeout {
-    return setTimeout(() => {
-      void thread.kill(crashed('it went on with a call for longer than [plugin].execLimit'));
-    }, this.#options.execLimitMs);
+  #watch(thread: WorkerThread, about: About): CallWatch {
+    const { execLimitMs, onLog } = this.#options;
+    return 'resource' in about
+      ? new CallWatch(thread, execLimitMs, resourceRounds, () => {
+          onLog('warn', 'a resource is still being loaded or unloaded, and nobody waits for it any more', about);
+        })
+      : new CallWatch(thread, execLimitMs, Infinity, () => {
+          const { sid, tag } = about;
+          const text = 'a call goes on, and nobody waits for it any more: hand request.signal on to what it awaits';
+          onLog('warn', text, { sid, tag });
+        });
   }
 
   #post(frames: readonly Frame[]): Posting {

@@ -13,7 +13,7 @@ interface SessionOptions {
   readonly toOutput: (frames: readonly PostedFrame[], copied: number) => Output;
   /** What may wait before anybody reads: results, and bytes of them. */
   readonly unread: { readonly results: number; readonly bytes: number };
-  /** Called when the stream is to end; what it returns is called when it has. */
+  /** Called when the thread has been told to end the stream; what it returns is called when it has. */
   readonly onClosing: () => () => void;
 }
 
@@ -99,11 +99,12 @@ export class WorkerSession implements RuntimeSession, ResultSink {
 
   async #close(): Promise<void> {
     const { thread, stream, onClosing } = this.#options;
+    const { done } = thread.ask((id) => ({ type: 'close', id, stream }));
     const onClosed = onClosing();
     this.end(null);
     for (const output of this.#results.splice(0)) output.release();
     try {
-      await thread.ask((id) => ({ type: 'close', id, stream })).done;
+      await done;
     } catch {
       // Its `finally` failed, which is in the log, or the thread is gone: the stream has ended all the same.
     } finally {

@@ -48,6 +48,8 @@ export class WorkerThread {
   /** Resolves when nothing of it runs any more. Later than `ended`, or never, when it is stuck in native code. */
   readonly exited: Promise<void>;
   readonly info: Promise<ThreadInfo>;
+  /** Calls in it that somebody waits for, or did until just now. Kept by `CallWatch`. */
+  wanted = 0;
   readonly #worker: Worker;
   readonly #pending = new CallTable<Pending>();
   readonly #streams = new Map<number, ResultSink>();
@@ -128,6 +130,11 @@ export class WorkerThread {
       this.#worker.postMessage(message(id));
     });
     return { id, done };
+  }
+
+  /** Calls back when its event loop turns; never, when it has ended. */
+  ping(onAnswer: () => void): void {
+    this.ask((id) => ({ type: 'ping', id })).done.then(onAnswer, () => undefined);
   }
 
   /** Has the results of a stream sent to `sink`, until its end or `unlisten`. */

@@ -342,6 +342,77 @@ describe('a thread that ends', () => {
     expect(started.runtime.counters).toMatchObject({ replaced: 1, stuck: 0 });
   });
 
+  describe('with a call in it that nobody waits for and somebody else there', () => {
+    // Long enough for a busy machine to tell a thread that answers from one that loops.
+    const execLimitMs = 1000;
+    const left = /a call goes on, and nobody waits for it any more: hand request\.signal on/;
+
+    /** Two calls in one thread, and the end of the first one's patience. */
+    async function leave(
+      started: Started,
+      what: string,
+      file = '',
+    ): Promise<{
+      readonly given: Promise<PromiseSettledResult<string>>;
+      readonly other: Promise<PromiseSettledResult<string>>;
+      readonly endOther: () => void;
+    }> {
+      const settled = async (call: Promise<Output>): Promise<PromiseSettledResult<string>> => {
+        const [outcome] = await Promise.allSettled([call.then(textOf)]);
+        return outcome;
+      };
+      const client = new AbortController();
+      const another = new AbortController();
+      const given = settled(started.runtime.once(callOf(what, { signal: client.signal, path: file }), []));
+      const tag = `t${tags}`;
+      const other = settled(started.runtime.once(callOf('wait', { signal: another.signal }), []));
+      client.abort(new AigesError('cancelled'));
+      await vi.waitFor(() => {
+        expect(started.lines).toEqual([
+          { level: 'warn', message: expect.stringMatching(left) as unknown, fields: { sid: 's', tag } },
+        ]);
+      }, 20_000);
+      return {
+        given,
+        other,
+        endOther: () => {
+          another.abort(new AigesError('cancelled'));
+        },
+      };
+    }
+
+    it('goes on until the call ends', async () => {
+      const gate = new FileGate();
+      const started = await start({ execLimitMs });
+      const { given, other, endOther } = await leave(started, 'waitFile', gate.file);
+      gate.open();
+      expect(await given).toMatchObject({ status: 'fulfilled', value: 'done' });
+      endOther();
+      expect(await other).toMatchObject({ status: 'fulfilled' });
+      expect(started.runtime.counters).toMatchObject({ ready: 1, replaced: 0 });
+      gate.remove();
+    });
+
+    it('goes on until nobody else is there, when the call does not end', async () => {
+      const started = await start({ execLimitMs });
+      const { given, other, endOther } = await leave(started, 'never');
+      endOther();
+      expect(await other).toMatchObject({ status: 'fulfilled', value: 'told: the client has left' });
+      expect(await given).toMatchObject({ status: 'rejected', reason: { code: 10109 } });
+      expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
+      expect(started.runtime.counters).toMatchObject({ replaced: 1 });
+    });
+
+    it('is replaced when the call begins to loop', async () => {
+      const started = await start({ execLimitMs });
+      const { given, other } = await leave(started, 'spinLater', '1500');
+      for (const outcome of [given, other]) {
+        expect(await outcome).toMatchObject({ status: 'rejected', reason: { code: 10109 } });
+      }
+      expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
+    });
+  });
+
   it('gives up waiting for a replacement with the client', async () => {
     const started = await start();
     await failure(run(started, 'exit'));
@@ -459,9 +530,52 @@ describe('a stream', () => {
   });
 });
 
-describe('a thread that is replaced while resources change', () => {
-  const keeper = new URL('../../../fixtures/wrappers/keeper.ts', import.meta.url).pathname;
+const keeper = new URL('../../../fixtures/wrappers/keeper.ts', import.meta.url).pathname;
 
+describe('a resource whose client has gone', () => {
+  const content = (text: string): Frame[] => [textFrame('patch', text)];
+
+  it.each(['load loop', 'load never'])('%s: costs its thread, and the next one does not get it', async (what) => {
+    const started = await start({ path: keeper, instances: 2 });
+    const { runtime } = started;
+    const client = new AbortController();
+    const loading = failure(runtime.loadResource(1, content(what), client.signal));
+    client.abort(new AigesError('timeout'));
+    expect((await loading).code).toBe(10109);
+    await vi.waitFor(() => {
+      expect(runtime.counters).toMatchObject({ ready: 2, replaced: 2 });
+    }, 20_000);
+    expect(await run(started, 'list')).toBe('');
+  });
+
+  it.each(['unload loop', 'unload never'])('%s: costs its thread, and is unloaded', async (what) => {
+    const started = await start({ path: keeper });
+    const { runtime } = started;
+    await runtime.loadResource(1, content(what));
+    await runtime.loadResource(2, content('unload'));
+    const client = new AbortController();
+    const unloading = runtime.unloadResource(1, client.signal);
+    client.abort(new AigesError('timeout'));
+    await unloading;
+    expect(await run(started, 'list')).toBe('2');
+    expect(runtime.counters).toMatchObject({ replaced: 1 });
+  });
+
+  it('does not keep its place for good beside calls that go on', async () => {
+    const started = await start({ path: keeper });
+    const { runtime, lines } = started;
+    const other = failure(run(started, 'wait'));
+    const client = new AbortController();
+    const loading = failure(runtime.loadResource(7, content('load never'), client.signal));
+    client.abort(new AigesError('timeout'));
+    expect((await loading).code).toBe(10109);
+    expect((await other).code).toBe(10109);
+    expect(lines[0]).toMatchObject({ level: 'warn', fields: { resource: 7 } });
+    expect(await run(started, 'list')).toBe('');
+  });
+});
+
+describe('a thread that is replaced while resources change', () => {
   it('has what the plugin has when it is ready', async () => {
     const gate = new FileGate();
     gate.open();
