@@ -27,6 +27,8 @@ export interface Output {
 
 /** The port between the engine and a kind of plugin. One runtime runs one plugin. */
 export interface PluginRuntime {
+  /** Whether calls that come now find plugin code that can take them. Only meaningful between `start` and `stop`. */
+  readonly ready: boolean;
   /**
    * Loads and initialises the plugin. Called once.
    * @throws AigesError `initFailed` with a text that says what to do

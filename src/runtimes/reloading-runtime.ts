@@ -30,6 +30,10 @@ export class ReloadingRuntime implements PluginRuntime {
     this.#options = options;
   }
 
+  get ready(): boolean {
+    return this.#current?.runtime.ready === true;
+  }
+
   /** What it gives always tells about the current code. */
   async start(config: StringMap): Promise<PluginInfo> {
     this.#config = config;

@@ -59,6 +59,8 @@ export function createNativeRuntime(options: NativeOptions): PluginRuntime {
 }
 
 class NativeRuntime implements PluginRuntime {
+  /** An engine that ends takes the process with it. */
+  readonly ready = true;
   readonly #options: NativeOptions;
   #opened: { readonly addon: Addon; readonly engine: Opened } | null = null;
   #starting: Promise<PluginInfo> | null = null;

@@ -54,6 +54,8 @@ const shortestPauseMs = 100;
 const longestPauseMs = 10_000;
 /** A thread that has lived for so long has earned that its next replacement starts at once. */
 const healthyMs = 30_000;
+/** How often it is said that a thread is still starting. */
+const slowStartMs = 10_000;
 /** How long a thread that was given up may take to exit before somebody should know. */
 const exitMs = 5_000;
 
@@ -80,6 +82,10 @@ export class WorkerRuntime implements PluginRuntime {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+  }
+
+  get ready(): boolean {
+    return this.#ready.size > 0;
   }
 
   get counters(): WorkerCounters {
@@ -260,9 +266,27 @@ export class WorkerRuntime implements PluginRuntime {
       onMeter,
       onTrace,
     });
+    this.#watchStart(thread);
     this.#alive.add(thread);
     void thread.exited.then(() => this.#alive.delete(thread));
     return thread;
+  }
+
+  /** Whoever waits for a thread is not to wait in silence. */
+  #watchStart(thread: WorkerThread): void {
+    let seconds = 0;
+    const timer = setInterval(() => {
+      if (this.#stopped || this.#ready.has(thread)) {
+        clearInterval(timer);
+        return;
+      }
+      seconds += slowStartMs / 1000;
+      const text = `a thread of the plugin has been starting for ${seconds} s: its init has not returned, or a loadResource after it`;
+      this.#options.onLog('warn', text, {});
+    }, slowStartMs).unref();
+    void thread.ended.then(() => {
+      clearInterval(timer);
+    });
   }
 
   /** Lets a thread that is ready have calls, and replaces it when it ends. */

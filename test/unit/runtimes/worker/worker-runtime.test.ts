@@ -125,6 +125,28 @@ describe('a wrapper that cannot start', () => {
     expect(error.message).toMatch(text);
   });
 
+  it('is told about again and again while it hangs', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const { runtime, lines } = make();
+      const starting = failure(runtime.start(new Map([['init', 'hang']])));
+      expect(runtime.ready).toBe(false);
+      vi.advanceTimersByTime(20_000);
+      expect(lines).toEqual(
+        [10, 20].map((seconds) => ({
+          level: 'warn',
+          message: `a thread of the plugin has been starting for ${seconds} s: its init has not returned, or a loadResource after it`,
+          fields: {},
+        })),
+      );
+      await runtime.stop();
+      await starting;
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('can be stopped while it hangs', async () => {
     const { runtime } = make();
     const starting = failure(runtime.start(new Map([['init', 'hang']])));
@@ -321,6 +343,29 @@ describe('a thread that ends', () => {
     // Waits for the replacement.
     expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
     expect(started.runtime.counters).toMatchObject({ ready: 1, replaced: 1, stuck: 0 });
+  });
+
+  it('leaves the plugin unready until its replacement has started', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const gate = new FileGate();
+    try {
+      const started = make();
+      const { runtime, lines } = started;
+      await runtime.start(new Map([['hangFile', gate.file]]));
+      expect(runtime.ready).toBe(true);
+      gate.open();
+      expect((await failure(run(started, 'exit'))).code).toBe(10109);
+      expect(runtime.ready).toBe(false);
+      // Once the replacement has begun to start: its timer is the only one.
+      vi.advanceTimersByTime(20_000);
+      while (vi.getTimerCount() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      vi.advanceTimersByTime(10_000);
+      expect(lines.at(-1)?.message).toContain('has been starting for 10 s');
+      expect(runtime.ready).toBe(false);
+    } finally {
+      vi.useRealTimers();
+      gate.remove();
+    }
   });
 
   it('leaves the calls in other threads alone', async () => {
