@@ -1,30 +1,39 @@
+import type { Call } from '../../core/call.js';
 import { crashed, type WorkerThread } from './worker-thread.js';
+
+/** What a thread works on. */
+export type Work = Pick<Call, 'sid' | 'tag'> | { readonly resource: number };
+
+/** What becomes of work that nobody waits for any more. */
+export interface Patience {
+  /** How long it may go on. */
+  readonly limitMs: number;
+  /** Told once when it goes on for longer beside work that somebody waits for. */
+  readonly onOverdue: (work: Work) => void;
+}
+
+/** How many times the limit of a call a resource may take: no licence bounds how many of them there are. */
+const resourceRounds = 10;
 
 /**
  * One call in a thread, from its beginning to its end. When nobody waits for it any more and it goes on for too long,
  * its thread is replaced: at once when that does not answer, because something in it loops; else as soon as
  * nothing is left in it that somebody waits for. Until then the call keeps what it holds. Its licence bounds how many
- * of them there can be: when they have taken all, nothing else is left. What holds no licence has `rounds`.
+ * of them there can be: when they have taken all, nothing else is left. For resources, which hold none, see
+ * `resourceRounds`.
  */
 export class CallWatch {
   readonly #thread: WorkerThread;
-  readonly #limitMs: number;
-  readonly #rounds: number;
-  readonly #onOverdue: () => void;
+  readonly #patience: Patience;
+  readonly #work: Work;
   #round = 0;
   #timer: NodeJS.Timeout | undefined;
   #state: 'wanted' | 'left' | 'overdue' | 'ended' = 'wanted';
 
-  /**
-   * @param limitMs how long it may go on when nobody waits for it any more
-   * @param rounds after so many times `limitMs` the thread is replaced whatever else is in it
-   * @param onOverdue told once when it goes on for longer beside calls that somebody waits for
-   */
-  constructor(thread: WorkerThread, limitMs: number, rounds: number, onOverdue: () => void) {
+  constructor(thread: WorkerThread, patience: Patience, work: Work) {
     this.#thread = thread;
-    this.#limitMs = limitMs;
-    this.#rounds = rounds;
-    this.#onOverdue = onOverdue;
+    this.#patience = patience;
+    this.#work = work;
     thread.wanted++;
   }
 
@@ -51,7 +60,7 @@ export class CallWatch {
       setImmediate(() => {
         if (this.#state !== 'ended') this.#overdue(answered);
       });
-    }, this.#limitMs);
+    }, this.#patience.limitMs);
   }
 
   #overdue(answered: boolean): void {
@@ -59,13 +68,14 @@ export class CallWatch {
     if (first) this.#thread.wanted--;
     this.#state = 'overdue';
     this.#round++;
-    if (!answered || this.#thread.wanted === 0 || this.#round >= this.#rounds) {
+    const most = 'resource' in this.#work ? resourceRounds : Infinity;
+    if (!answered || this.#thread.wanted === 0 || this.#round >= most) {
       void this.#thread.kill(
         crashed('it went on for longer than [plugin].execLimit with what nobody waits for any more'),
       );
       return;
     }
-    if (first) this.#onOverdue();
+    if (first) this.#patience.onOverdue(this.#work);
     this.#look();
   }
 }

@@ -9,11 +9,11 @@ import { LightSignal, type Signal } from '../../core/signal.js';
 import { handoverBytes } from '../../sdk/handover.js';
 import { loadAddon } from '../native/addon.js';
 import { streamDefaults } from '../native/index.js';
+import { CallWatch, type Patience, type Work } from './call-watch.js';
 import type { EngineLimits } from './engine-opener.js';
 import { KeptResources, ownContent } from '../kept-resources.js';
 import { post, type Posting, postError } from './posting.js';
 import type { PostedCall, PostedFrame, ThreadInfo } from './protocol.js';
-import { CallWatch } from './call-watch.js';
 import { WorkerSession } from './worker-session.js';
 import { type Asking, crashed, type Done, type ThreadOptions, WorkerThread } from './worker-thread.js';
 
@@ -59,14 +59,9 @@ const slowStartMs = 10_000;
 /** How long a thread that was given up may take to exit before somebody should know. */
 const exitMs = 5_000;
 
-/** How many times the limit of a call a resource may take: no licence bounds how many of them there are. */
-const resourceRounds = 10;
-
-/** What a thread is asked about, for the log. */
-type About = Pick<Call, 'sid' | 'tag'> | { readonly resource: number };
-
 export class WorkerRuntime implements PluginRuntime {
   readonly #options: WorkerOptions;
+  readonly #patience: Patience;
   readonly #ready = new Set<WorkerThread>();
   /** Everything that has not exited. */
   readonly #alive = new Set<WorkerThread>();
@@ -82,6 +77,12 @@ export class WorkerRuntime implements PluginRuntime {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#patience = {
+      limitMs: options.execLimitMs,
+      onOverdue: (work) => {
+        options.onLog('warn', ...overdue(work));
+      },
+    };
   }
 
   get ready(): boolean {
@@ -140,7 +141,7 @@ export class WorkerRuntime implements PluginRuntime {
     const { streamResults = streamDefaults.results, streamBytes = streamDefaults.bytes } =
       this.#options.engineLimits ?? {};
     const { id, done } = thread.ask((id) => ({ type: 'open', id, call: postCall(call) }));
-    const watch = this.#watch(thread, call);
+    const watch = new CallWatch(thread, this.#patience, call);
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(call.signal.reason)) });
     };
@@ -188,7 +189,6 @@ export class WorkerRuntime implements PluginRuntime {
     const outcomes = await Promise.allSettled(threads.map(load));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected' && isFailure(outcome.reason));
     if (failed?.status !== 'rejected') return;
-    this.#resources.drop(id);
     await Promise.allSettled(threads.map((thread) => this.#unload(thread, id, signal)));
     throw failed.reason;
   }
@@ -387,10 +387,10 @@ export class WorkerRuntime implements PluginRuntime {
     message: Asking,
     loans: readonly number[],
     signal: Signal,
-    about: About,
+    work: Work,
   ): Promise<Done> {
     const { id, done } = thread.ask(message, loans);
-    const watch = this.#watch(thread, about);
+    const watch = new CallWatch(thread, this.#patience, work);
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(signal.reason)) });
       watch.leave();
@@ -403,19 +403,6 @@ export class WorkerRuntime implements PluginRuntime {
       signal.removeEventListener('abort', onAbort);
       watch.end();
     }
-  }
-
-  #watch(thread: WorkerThread, about: About): CallWatch {
-    const { execLimitMs, onLog } = this.#options;
-    return 'resource' in about
-      ? new CallWatch(thread, execLimitMs, resourceRounds, () => {
-          onLog('warn', 'a resource is still being loaded or unloaded, and nobody waits for it any more', about);
-        })
-      : new CallWatch(thread, execLimitMs, Infinity, () => {
-          const { sid, tag } = about;
-          const text = 'a call goes on, and nobody waits for it any more: hand request.signal on to what it awaits';
-          onLog('warn', text, { sid, tag });
-        });
   }
 
   #post(frames: readonly Frame[]): Posting {
@@ -474,6 +461,14 @@ export async function describeWrapper({
   } finally {
     await thread.kill(crashed('it has been described'));
   }
+}
+
+/** A line of the log about work that goes on although nobody waits for it any more. */
+function overdue(work: Work): [message: string, fields: object] {
+  if ('resource' in work)
+    return ['a resource is still being loaded or unloaded, and nobody waits for it any more', work];
+  const { sid, tag } = work;
+  return ['a call goes on, and nobody waits for it any more: hand request.signal on to what it awaits', { sid, tag }];
 }
 
 function inFile(path: string, error: AigesError): AigesError {

@@ -182,7 +182,9 @@ export class WorkerThread {
         sink?.end(message.error === null ? null : readError(message.error));
         return;
       }
-      default:
+      case 'log':
+      case 'meter':
+      case 'trace':
         try {
           record(message, options);
         } catch {
