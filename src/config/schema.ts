@@ -396,7 +396,7 @@ export const schema = {
     results: live(
       integer({ min: 1, max: 10_000_000 }),
       10_000,
-      'Results of one stream that may wait: of an asynchronous engine because the client takes none, of a wrapper for the end of the input if realTimeRlt is false. One more and the stream fails.',
+      'Results of one stream that may wait: of an asynchronous engine for a client, of a wrapper for the end of the input. One more and the stream fails.',
     ),
     resultBytes: live(
       size({ min: 1, max: Number.MAX_SAFE_INTEGER }),

@@ -209,13 +209,13 @@ export class Driver {
     return currentCall.run(
       {
         meter: (key, count) => {
-          if (typeof key !== 'string') throw notSaid('meter', 'a string for the key', key);
-          if (!Number.isFinite(count)) throw notSaid('meter', 'a finite number for the count', count);
+          if (typeof key !== 'string') throw unexpected('meter', 'a string for the key', key);
+          if (!Number.isFinite(count)) throw unexpected('meter', 'a finite number for the count', count);
           port.meter(call, key, count);
         },
         trace: (key, value) => {
-          if (typeof key !== 'string') throw notSaid('trace', 'a string for the key', key);
-          if (typeof value !== 'string') throw notSaid('trace', 'a string for the value', value);
+          if (typeof key !== 'string') throw unexpected('trace', 'a string for the key', key);
+          if (typeof value !== 'string') throw unexpected('trace', 'a string for the value', value);
           port.trace(call, key, value);
         },
       },
@@ -292,7 +292,7 @@ async function step<T>(kind: ErrorName, work: () => T | Promise<T>): Promise<T> 
 }
 
 /** The types say so, but not to plain JavaScript, and not that a number is finite. */
-function notSaid(method: string, expected: string, found: unknown): TypeError {
+function unexpected(method: string, expected: string, found: unknown): TypeError {
   return new TypeError(`${method}: expected ${expected} but found ${inspect(found, { depth: 0 })}`);
 }
 

@@ -34,22 +34,27 @@ function isDetached(buffer: ArrayBufferLike): boolean {
 
 /** Takes from a wrapper what its thread would take, for tests that run it without one. @returns the frames with their bytes */
 export function takeOver(frames: readonly Frame[]): Frame[] {
-  const taken = new Map<ArrayBufferLike, Uint8Array>();
-  return frames.map((frame) => {
-    const { data } = frame;
-    if (data.byteLength < handoverBytes || !isWhole(data) || !(data.buffer instanceof ArrayBuffer)) return frame;
-    let bytes = taken.get(data.buffer);
-    if (bytes === undefined) {
-      try {
-        bytes = new Uint8Array(structuredClone(data.buffer, { transfer: [data.buffer] }));
-      } catch {
-        // It cannot change hands: what a request brought, or what belongs to a WebAssembly memory or an engine.
-        return frame;
-      }
-      taken.set(data.buffer, bytes);
-    }
-    return { ...frame, data: bytes };
+  // First: a buffer that has been taken tells nothing any more, and two frames may be the same one.
+  const buffers = frames.map(({ data }) =>
+    data.byteLength >= handoverBytes && isWhole(data) && data.buffer instanceof ArrayBuffer ? data.buffer : null,
+  );
+  const taken = new Map<ArrayBuffer, Uint8Array | null>();
+  return frames.map((frame, n) => {
+    const buffer = buffers[n] ?? null;
+    if (buffer === null) return frame;
+    const data = taken.get(buffer) ?? take(buffer);
+    taken.set(buffer, data);
+    return data === null ? frame : { ...frame, data };
   });
+}
+
+/** Null when it cannot change hands: what a request brought, or what belongs to a WebAssembly memory or an engine. */
+function take(buffer: ArrayBuffer): Uint8Array | null {
+  try {
+    return new Uint8Array(structuredClone(buffer, { transfer: [buffer] }));
+  } catch {
+    return null;
+  }
 }
 
 /** Marks what a request brings: a wrapper may give it back and still have it. */

@@ -234,7 +234,7 @@ function withStack(error: AigesError): AigesError {
   return new AigesError(kind, { message, detail: cause.stack, ...(pluginCode === null ? {} : { pluginCode }) });
 }
 
-/** Authors log what they like; functions and the like cannot cross. They take nothing else with them. */
+/** Authors log what they like; functions and the like cannot cross, the fields beside them can. */
 function cloneable(fields: object): object {
   try {
     return structuredClone(fields);

@@ -24,7 +24,7 @@ export interface WorkerOptions extends Pick<ThreadOptions, 'onLog' | 'onMeter' |
   readonly instances: number;
   /** Most memory for the objects of one thread, in MiB; buffers do not count. Null leaves it to Node. */
   readonly heapMiB: number | null;
-  /** When nobody waits for a call any more, how long its thread may go on with it before it is replaced. */
+  /** When nobody waits for a call any more, how long it may go on: see `CallWatch`. */
   readonly execLimitMs: number;
   /** What the engine of a `NativeWrapper` may use. */
   readonly engineLimits?: EngineLimits;

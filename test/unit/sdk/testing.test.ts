@@ -130,6 +130,23 @@ describe('testWrapper', () => {
     expect(wrapper.lines.at(-1)?.message).toContain('output image: its buffer was handed over with an earlier answer');
   });
 
+  it('takes a large output that is given under two names', async () => {
+    class Twins {
+      left = new ImageBodyField();
+      right = new ImageBodyField();
+    }
+    class Twice extends WrapperBase<Req, Twins> {
+      override requestCls = new Req();
+      override responseCls = new Twins();
+      override onceExec(): Outputs<Twins> {
+        const both = new Uint8Array(1 << 16);
+        return { left: both, right: both };
+      }
+    }
+    const { left, right } = await (await testWrapper(Twice)).once({ inputs: { text: '' } });
+    expect([left?.data.length, right?.data.length]).toEqual([1 << 16, 1 << 16]);
+  });
+
   it('loads resources', async () => {
     const wrapper = await testWrapper(Repeat);
     await wrapper.loadResource(3, { words: 'xyz' });
