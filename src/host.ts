@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
+import { protoPath as healthProto } from 'grpc-health-check';
 import type { Config, ServiceConfig } from './config/config.js';
 import type { Address } from './core/address.js';
 import { AigesError } from './core/errors.js';
@@ -18,6 +18,7 @@ import { Service } from './engine/service.js';
 import { Gateway } from './host/gateway.js';
 import { listening, listeningUnix } from './host/listening.js';
 import { openPosting } from './host/posting.js';
+import { Readiness } from './host/readiness.js';
 import type { Served } from './host/served.js';
 import type { Logger } from './observability/logger.js';
 import { Metrics } from './observability/metrics.js';
@@ -129,7 +130,7 @@ export function createHost(config: Config, options: HostOptions): Host {
   const [first] = served;
   if (first === undefined) throw new AigesError('initFailed', { message: 'the configuration names no service' });
 
-  let ready = false;
+  const readiness = new Readiness(served.map(({ service }) => service));
   const shutdown = new AbortController();
   const closing = new AbortController();
   // Every running call listens to these.
@@ -172,20 +173,14 @@ export function createHost(config: Config, options: HostOptions): Host {
     },
   });
   serveToolbox(grpc, {
-    ready: () => ready,
+    ready: () => readiness.ready,
     metrics: metrics === null ? null : (unit) => metrics.text(unit),
   });
-  const health = new HealthImplementation({ '': 'NOT_SERVING', 'utils.XsfCall': 'NOT_SERVING' });
   const attach = acceptGrpcJsServices(grpc, closing.signal);
-  health.addToServer(attach);
+  readiness.health.addToServer(attach);
   describedServices().addToServer(attach);
 
   let gateway: Gateway | null = null;
-
-  const setReady = (state: boolean): void => {
-    ready = state;
-    for (const name of ['', 'utils.XsfCall']) health.setStatus(name, state ? 'SERVING' : 'NOT_SERVING');
-  };
 
   const listenHttp = async (): Promise<Address | null> => {
     const { http, ws, limits } = config;
@@ -197,7 +192,7 @@ export function createHost(config: Config, options: HostOptions): Host {
       onceTimeoutMs,
       log,
       metrics,
-      ready: () => ready,
+      ready: () => readiness.ready,
       shutdown: shutdown.signal,
       onError,
     });
@@ -265,7 +260,7 @@ export function createHost(config: Config, options: HostOptions): Host {
         grpcAddress = await listening(grpc.listen(config.grpc), 'gRPC', config.grpc);
         if (config.grpc.unix !== null) await listeningUnix(grpc.listenUnix(config.grpc.unix), config.grpc.unix);
         const httpAddress = await listening(listenHttp(), 'HTTP', config.http);
-        setReady(true);
+        readiness.open();
         return { grpc: grpcAddress, http: httpAddress, services: plugins };
       } catch (error) {
         // gRPC may have taken calls while HTTP found its port in use.
@@ -280,7 +275,7 @@ export function createHost(config: Config, options: HostOptions): Host {
     },
 
     async drain() {
-      setReady(false);
+      readiness.close();
       closing.abort();
       const timeUp = setTimeout(() => {
         shutdown.abort(new AigesError('shuttingDown'));

@@ -146,7 +146,7 @@ export const schema = {
     execLimit: live(
       duration({ min: 0, max: day }),
       5_000,
-      'When nobody waits for a call of a wrapper any more, how long its thread may go on with it before it is replaced.',
+      'When nobody waits for a call of a wrapper any more, how long it may go on. Then its thread is replaced: at once when it loops, else when nobody waits for anything in it.',
     ),
     heap: live(
       integer({ min: 8, max: 1_048_576, unit: 'MiB' }),
@@ -409,7 +409,7 @@ export const schema = {
     results: live(
       integer({ min: 1, max: 10_000_000 }),
       10_000,
-      'Results of an asynchronous engine that may wait in one stream because its client takes none. One more and the stream fails.',
+      'Results of one stream that may wait: of an asynchronous engine for a client, of a wrapper for the end of the input. One more and the stream fails.',
     ),
     resultBytes: live(
       size({ min: 1, max: Number.MAX_SAFE_INTEGER }),

@@ -27,6 +27,8 @@ export interface Output {
 
 /** The port between the engine and a kind of plugin. One runtime runs one plugin. */
 export interface PluginRuntime {
+  /** Whether calls that come now find plugin code that can take them. Only meaningful between `start` and `stop`. */
+  readonly ready: boolean;
   /**
    * Loads and initialises the plugin. Called once.
    * @throws AigesError `initFailed` with a text that says what to do
@@ -46,9 +48,10 @@ export interface PluginRuntime {
    * Hands over a personalised resource. Settles when plugin code has really returned. The owner keeps ids apart, and
    * waits for each call about one id before the next.
    * @param id an unsigned 32-bit number, which `call.resourceIds` names from then on
+   * @param signal aborts when nobody waits for it any more; without it somebody always does
    * @throws AigesError `loadFailed`; the plugin does not have the resource then
    */
-  loadResource(id: number, frames: readonly Frame[]): Promise<void>;
+  loadResource(id: number, frames: readonly Frame[], signal?: Signal): Promise<void>;
   /**
    * Resolves when no call that was given up can use a resource any more: an engine may be at work on one after its
    * client has left. Comes before `unloadResource`.
@@ -57,9 +60,10 @@ export interface PluginRuntime {
   resourceUnused(id: number, signal: Signal): Promise<void>;
   /**
    * Takes a resource away that no call uses. Settles like `loadResource`.
+   * @param signal as in `loadResource`
    * @throws AigesError `unloadFailed`; the plugin still has the resource then
    */
-  unloadResource(id: number): Promise<void>;
+  unloadResource(id: number, signal?: Signal): Promise<void>;
   /** Ends the plugin after the last call. Idempotent. */
   stop(): Promise<void>;
 }

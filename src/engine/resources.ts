@@ -73,9 +73,9 @@ export class Resources {
         if (mine.loaded) throw alreadyLoaded(id);
         const frames = await this.#options.prepare(input.frames, signal);
         await this.#enter(signal, async () => {
-          await this.#options.runtime.loadResource(id, frames);
+          await this.#options.runtime.loadResource(id, frames, signal);
           mine.loaded = true;
-          if (given === null && signal.aborted) await this.#unload(id, mine);
+          if (given === null && signal.aborted) await this.#unload(id, mine, signal);
         });
         return id;
       });
@@ -93,7 +93,7 @@ export class Resources {
         // A load before it may have failed.
         if (!mine.loaded) throw notLoaded(id);
         await this.#unused(id, mine, signal);
-        await this.#enter(signal, () => this.#unload(id, mine));
+        await this.#enter(signal, () => this.#unload(id, mine, signal));
       });
     });
   }
@@ -112,8 +112,8 @@ export class Resources {
         const frames = await this.#options.prepare(input.frames, signal);
         await this.#unused(id, mine, signal);
         await this.#enter(signal, async () => {
-          await this.#unload(id, mine);
-          await this.#options.runtime.loadResource(id, frames);
+          await this.#unload(id, mine, signal);
+          await this.#options.runtime.loadResource(id, frames, signal);
           mine.loaded = true;
         });
       });
@@ -234,8 +234,8 @@ export class Resources {
     await this.#options.runtime.resourceUnused(id, signal);
   }
 
-  async #unload(id: number, slot: Slot): Promise<void> {
-    await this.#options.runtime.unloadResource(id);
+  async #unload(id: number, slot: Slot, signal?: Signal): Promise<void> {
+    await this.#options.runtime.unloadResource(id, signal);
     slot.loaded = false;
   }
 

@@ -69,6 +69,11 @@ export class Service {
     return this.#info?.descriptor ?? null;
   }
 
+  /** Whether the plugin can take calls at this moment; one that has to be started again cannot. */
+  get ready(): boolean {
+    return this.#info !== null && this.#runtime.ready;
+  }
+
   /** Whether new calls are still taken. */
   get accepting(): boolean {
     return !this.#admission.closed;

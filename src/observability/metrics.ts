@@ -174,9 +174,9 @@ export class Metrics {
     };
   }
 
-  /** Adds what an engine has metered. What is not above 0 adds nothing: a sum like this one never falls. */
+  /** Adds what an engine has metered. What is no number above 0 adds nothing: a sum like this one never falls. */
   meter(service: string, key: string, count: number): void {
-    if (!(count > 0)) return;
+    if (!Number.isFinite(count) || count <= 0) return;
     this.#meters.inc({ service, key: this.#bound(`meter ${service}`, key) }, count);
   }
 

@@ -30,6 +30,10 @@ export class ReloadingRuntime implements PluginRuntime {
     this.#options = options;
   }
 
+  get ready(): boolean {
+    return this.#current?.runtime.ready === true;
+  }
+
   /** What it gives always tells about the current code. */
   async start(config: StringMap): Promise<PluginInfo> {
     this.#config = config;
@@ -119,9 +123,9 @@ export class ReloadingRuntime implements PluginRuntime {
     }
   }
 
-  async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
+  async loadResource(id: number, frames: readonly Frame[], signal?: Signal): Promise<void> {
     const kept = ownContent(frames);
-    await this.#onCurrent((runtime) => runtime.loadResource(id, kept));
+    await this.#onCurrent((runtime) => runtime.loadResource(id, kept, signal));
     this.#resources.keep(id, kept);
   }
 
@@ -129,8 +133,8 @@ export class ReloadingRuntime implements PluginRuntime {
     await this.#onCurrent((runtime) => runtime.resourceUnused(id, signal));
   }
 
-  async unloadResource(id: number): Promise<void> {
-    await this.#onCurrent((runtime) => runtime.unloadResource(id));
+  async unloadResource(id: number, signal?: Signal): Promise<void> {
+    await this.#onCurrent((runtime) => runtime.unloadResource(id, signal));
     this.#resources.drop(id);
   }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Descriptor } from '../core/descriptor.js';
 import { AigesError, type ErrorName } from '../core/errors.js';
 import { DataStatus, type Frame, type StringMap } from '../core/frame.js';
@@ -208,9 +209,13 @@ export class Driver {
     return currentCall.run(
       {
         meter: (key, count) => {
+          if (typeof key !== 'string') throw unexpected('meter', 'a string for the key', key);
+          if (!Number.isFinite(count)) throw unexpected('meter', 'a finite number for the count', count);
           port.meter(call, key, count);
         },
         trace: (key, value) => {
+          if (typeof key !== 'string') throw unexpected('trace', 'a string for the key', key);
+          if (typeof value !== 'string') throw unexpected('trace', 'a string for the value', value);
           port.trace(call, key, value);
         },
       },
@@ -284,6 +289,11 @@ async function step<T>(kind: ErrorName, work: () => T | Promise<T>): Promise<T> 
   } catch (error) {
     throw new StepFault(kind, error);
   }
+}
+
+/** The types say so, but not to plain JavaScript, and not that a number is finite. */
+function unexpected(method: string, expected: string, found: unknown): TypeError {
+  return new TypeError(`${method}: expected ${expected} but found ${inspect(found, { depth: 0 })}`);
 }
 
 function textOf(error: unknown): string {

@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import type { BodyDescriptor } from '../core/descriptor.js';
-import type { Frame } from '../core/frame.js';
+import { DataStatus, DataType, type Frame } from '../core/frame.js';
 import type { Declaration } from './declaration.js';
+import { checkThere } from './handover.js';
 import { PluginError } from './plugin-error.js';
 import { isResponse, isResponseData, type Response, ResponseData } from './response.js';
 
@@ -45,6 +47,7 @@ function readResponse(declaration: Declaration, response: Response, status: numb
 
 function readOutput(descriptor: BodyDescriptor, property: string, value: unknown, status: number): Frame {
   const data = isResponseData(value) ? value : new ResponseData({ data: toBytes(descriptor, property, value) });
+  checkFields(property, data);
   return {
     key: descriptor.name,
     data: typeof data.data === 'string' ? Buffer.from(data.data) : data.data,
@@ -52,6 +55,25 @@ function readOutput(descriptor: BodyDescriptor, property: string, value: unknown
     status: data.status ?? status,
     desc: new Map(Object.entries({ ...descriptor.attributes, ...data.desc })),
   };
+}
+
+/** The types say so, but not to plain JavaScript. */
+function checkFields(property: string, given: ResponseData): void {
+  const { data, type, status }: { readonly [K in keyof ResponseData]: unknown } = given;
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
+    throw new TypeError(`output ${property}: expected a string or a Uint8Array for data but found ${describe(data)}`);
+  }
+  if (typeof data !== 'string') checkThere(property, data);
+  if (!isNoneOr(type, DataType)) {
+    throw new TypeError(`output ${property}: expected a DataType, 0 to 4, for type but found ${inspect(type)}`);
+  }
+  if (!isNoneOr(status, DataStatus)) {
+    throw new TypeError(`output ${property}: expected a DataStatus, 0 to 3, for status but found ${inspect(status)}`);
+  }
+}
+
+function isNoneOr(value: unknown, known: Readonly<Record<string, number>>): boolean {
+  return value === null || value === undefined || Object.values<unknown>(known).includes(value);
 }
 
 function toBytes({ content }: BodyDescriptor, property: string, value: unknown): Uint8Array | string {

@@ -1,6 +1,7 @@
 import { DataStatus, type Frame } from '../core/frame.js';
 import type { Declaration } from './declaration.js';
 import { Driver, type DriverCall } from './driver.js';
+import { lend, takeOver } from './handover.js';
 import type { EngineOpener } from './native-plugin.js';
 import type { BodyField, ParamField, ParamValue } from './fields.js';
 import { decodeInput } from './request.js';
@@ -181,12 +182,12 @@ function framesOf({ inputs }: Declaration, values: Readonly<Record<string, unkno
 
 function frameOf(key: string, type: number, sent: Sent, status: number, content = 'text'): Frame {
   const raw = sent instanceof Uint8Array || (typeof sent === 'string' && content !== 'json');
-  return { key, data: Buffer.from(raw ? sent : JSON.stringify(sent)), type, status, desc: new Map() };
+  return { key, data: lend(Buffer.from(raw ? sent : JSON.stringify(sent))), type, status, desc: new Map() };
 }
 
 function answerOf<Res>({ outputs }: Declaration, frames: readonly Frame[]): TestAnswer<Res> {
   const answer: Record<string, TestOutput> = {};
-  for (const frame of frames) {
+  for (const frame of takeOver(frames)) {
     const property = outputs.find(({ descriptor }) => descriptor.name === frame.key)?.property ?? frame.key;
     const decoded = decodeInput(frame);
     answer[property] = Object.assign(decoded, { json: (): unknown => JSON.parse(decoded.text) });

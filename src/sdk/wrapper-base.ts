@@ -59,7 +59,10 @@ export abstract class WrapperBase<Req extends object = object, Res extends objec
   /** Lets go of what `init` has set up. */
   fini?(): MaybePromise<void>;
 
-  /** Counts something for the call that is running: units of use that somebody pays for. */
+  /**
+   * Counts something for the call that is running: units of use that somebody pays for.
+   * @throws TypeError for a count that is no finite number
+   */
   protected meter(key: string, count: number): void {
     currentCall.getStore()?.meter(key, count);
   }

@@ -164,6 +164,28 @@ describe.each(pluginNames)('a request to a plugin: %s', (plugin) => {
   });
 });
 
+/** More than a runtime has under way at a time. */
+const manyPackets = Array.from({ length: 30 }, (_, n) => `packet ${n} `);
+
+describe.each(pluginNames)('a stream of many packets to a plugin: %s', (plugin) => {
+  describe.each([true, false])('with realTimeRlt = %s', (realTime) => {
+    let host: RunningHost;
+    beforeAll(async () => {
+      const streams = { ttlMs: 15_000, rollMs: 5_000, realTime, gapMs: 5_000, maxPackets: 1000 };
+      host = await startHost({ ...pluginOf(plugin, 'same'), service: { streams } });
+    });
+    afterAll(async () => {
+      expect(await host.stop()).toEqual({ stuck: 0, ended: true });
+      await expectNothingLeft();
+    });
+
+    it.each(transports.filter(({ kind }) => kind === 'packets'))('over $name', async (transport) => {
+      const many = echoed('', ...manyPackets);
+      expect(comparable(await transport.ask(host, many.ask))).toEqual(expectedOf(many, plugin, transport));
+    });
+  });
+});
+
 async function takeLicences({ client }: RunningHost): Promise<StreamClient[]> {
   const streams = Array.from({ length: licences }, () => new StreamClient(client));
   for (const stream of streams) expect((await stream.create()).output?.code).toBe(0);

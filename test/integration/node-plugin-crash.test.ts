@@ -32,13 +32,14 @@ let folder: string;
 let crashFile: string;
 let loader: LoaderProcess;
 let port: number;
+let http: string;
 let client: RawClient;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'aiges-crash-'));
   crashFile = join(folder, 'crash');
   loader = new LoaderProcess();
-  port = await loader.start(
+  const ports = await loader.startAll(
     testConfig({
       plugin: { kind: 'node', path: wrapper, instances, execLimitMs: 60_000, heapMiB: null },
       service: { maxConcurrent: 128, pluginConfig: new Map([['crashFile', crashFile]]) },
@@ -46,6 +47,8 @@ beforeAll(async () => {
       grpc: { ...limits, wire: wireOptions({ ...limits, totalMemory: 4096 * mebibyte }) },
     }),
   );
+  port = ports.grpc;
+  http = `http://127.0.0.1:${String(ports.http)}/v1/private/svc`;
   client = new RawClient(port);
 });
 
@@ -139,6 +142,15 @@ describe('a thread that ends', () => {
     await load.answered(1000);
     await load.stop();
     expectOnlyInFlight(load, kill);
+    await expectRecovered();
+  });
+
+  it('tells clients nothing of what the wrapper said', async () => {
+    const form = new FormData();
+    form.set('do', 'crash');
+    const answer = await (await fetch(http, { method: 'POST', body: form })).text();
+    expect(answer).toContain('plugin ended before it answered: its thread crashed');
+    expect(answer).not.toContain('nobody catches this');
     await expectRecovered();
   });
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { service as healthService } from 'grpc-health-check';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../src/core/errors.js';
@@ -13,6 +14,7 @@ import { createLogger } from '../../src/observability/logger.js';
 import { describeService } from '../../src/schema/service-schema.js';
 import { body, descriptor, param } from '../fixtures/descriptors.js';
 import { openEvents } from '../fixtures/event-client.js';
+import { eventually } from '../fixtures/eventually.js';
 import { FakeRuntime, gate, textFrame } from '../fixtures/fake-runtime.js';
 import { type RunningHost, startHost, testConfig } from '../fixtures/host.js';
 import { RawClient } from '../fixtures/raw-client.js';
@@ -36,6 +38,33 @@ afterEach(() => {
 
 const post = (loader: RunningHost, body = '{}'): Promise<Response> =>
   fetch(`${loader.httpUrl}/v1/private/svc`, { method: 'POST', body });
+
+const { Watch } = healthService as unknown as {
+  readonly Watch: {
+    readonly path: string;
+    requestSerialize(value: object): Buffer;
+    responseDeserialize(bytes: Buffer): { readonly status: string };
+  };
+};
+
+/** What the health service of gRPC tells about xsf from now on. */
+function watchHealth({ client }: RawClient): { readonly seen: readonly string[]; readonly end: () => void } {
+  const seen: string[] = [];
+  const watch = client.makeServerStreamRequest(
+    Watch.path,
+    (value: object) => Watch.requestSerialize(value),
+    (bytes: Buffer) => Watch.responseDeserialize(bytes),
+    { service: 'utils.XsfCall' },
+  );
+  watch.on('error', () => undefined);
+  watch.on('data', ({ status }: { readonly status: string }) => seen.push(status));
+  return {
+    seen,
+    end: () => {
+      watch.cancel();
+    },
+  };
+}
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
@@ -108,6 +137,23 @@ describe('createHost', () => {
     await host.start();
     await host.drain();
     expect(lines.filter((line) => line.includes('[plugin].resources is true'))).toHaveLength(warnings);
+  });
+
+  it('is ready while its plugin can take calls', async () => {
+    const runtime = new FakeRuntime(echo);
+    const loader = await start(runtime);
+    const asHttp = async (): Promise<number> => (await fetch(`${loader.httpUrl}/readyz`)).status;
+    const watch = watchHealth(loader.client);
+    await eventually(() => watch.seen).toEqual(['SERVING']);
+    expect(await asHttp()).toBe(200);
+    runtime.ready = false;
+    expect(await asHttp()).toBe(503);
+    await eventually(() => watch.seen).toEqual(['SERVING', 'NOT_SERVING']);
+    runtime.ready = true;
+    expect(await asHttp()).toBe(200);
+    await eventually(() => watch.seen).toEqual(['SERVING', 'NOT_SERVING', 'SERVING']);
+    watch.end();
+    await loader.stop();
   });
 
   it('serves the same plugin over gRPC and HTTP', async () => {

@@ -3,7 +3,7 @@ import { loadAddon } from './addon.js';
 
 export type { Counters, Probed } from './addon.js';
 export type { NativeOptions } from './native-runtime.js';
-export { createNativeRuntime } from './native-runtime.js';
+export { createNativeRuntime, streamDefaults } from './native-runtime.js';
 export { bindToNode } from './numa.js';
 
 /** Opens a library in this process, which that may end; with `call`, asks for its version. */

@@ -49,6 +49,8 @@ export interface NativeOptions {
 }
 
 const mebibyte = 1024 * 1024;
+/** Results, and bytes of them, that may wait in one stream. */
+export const streamDefaults = { results: 10_000, bytes: 256 * mebibyte };
 const tagGraceMs = 60_000;
 
 /** A C engine behind the port of `core/runtime.ts`. */
@@ -57,6 +59,8 @@ export function createNativeRuntime(options: NativeOptions): PluginRuntime {
 }
 
 class NativeRuntime implements PluginRuntime {
+  /** An engine that ends takes the process with it. */
+  readonly ready = true;
   readonly #options: NativeOptions;
   #opened: { readonly addon: Addon; readonly engine: Opened } | null = null;
   #starting: Promise<PluginInfo> | null = null;
@@ -195,8 +199,8 @@ class NativeRuntime implements PluginRuntime {
         leasedBytes: options.leasedBytes ?? 256 * mebibyte,
         abandoned: options.abandoned ?? 10_000,
         tagGraceMs: options.tagGraceMs ?? tagGraceMs,
-        streamResults: options.streamResults ?? 10_000,
-        streamBytes: options.streamBytes ?? 256 * mebibyte,
+        streamResults: options.streamResults ?? streamDefaults.results,
+        streamBytes: options.streamBytes ?? streamDefaults.bytes,
         outputBytes: options.outputBytes ?? 1024 * mebibyte,
         maxThreads: options.maxThreads ?? 16,
       });

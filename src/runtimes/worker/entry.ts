@@ -6,11 +6,12 @@ import type { Frame } from '../../core/frame.js';
 import { LightSignal, type Signal } from '../../core/signal.js';
 import { Driver, type DriverCall } from '../../sdk/driver.js';
 import type { DriverStream } from '../../sdk/driver-stream.js';
+import { checkThere, isWhole } from '../../sdk/handover.js';
 import { loadAddon } from '../native/addon.js';
 import { Collector } from './collector.js';
 import { createEngineOpener } from './engine-opener.js';
 import { importModule } from './import-module.js';
-import { isWhole, post, postError, readError } from './posting.js';
+import { post, postError, readError } from './posting.js';
 import {
   type FromThread,
   type PostedCall,
@@ -47,7 +48,7 @@ class Thread {
       const frames = await this.#answer(message);
       this.#post(frames, (posted, copied) => ({ type: 'done', id: message.id, frames: posted, copied }));
     } catch (error) {
-      this.#send({ type: 'failed', id: message.id, error: postError(AigesError.from(error)) });
+      this.#send({ type: 'failed', id: message.id, error: postError(this.#failure(error)) });
     }
   }
 
@@ -83,6 +84,8 @@ class Thread {
       case 'fini':
         await this.#driver.fini();
         return [];
+      case 'ping':
+        return [];
     }
   }
 
@@ -107,7 +110,7 @@ class Thread {
         await open.room();
       }
     } catch (caught) {
-      error = AigesError.from(caught);
+      error = this.#failure(caught);
     }
     this.#send({ type: 'end', stream: id, error: error === null ? null : postError(error) });
   }
@@ -125,6 +128,7 @@ class Thread {
   }
 
   #post(frames: readonly Frame[], message: (posted: readonly PostedFrame[], copied: number) => FromThread): void {
+    for (const { key, data } of frames) checkThere(key, data);
     const addon = loadAddon();
     const lend = (data: Uint8Array): number | null => addon.lend(data, threadId);
     const { frames: posted, transfer, copied, loans } = post(frames, lend, isWhole);
@@ -136,6 +140,14 @@ class Thread {
       const again = post(frames, lend, () => false);
       this.#port.postMessage(message(again.frames, again.copied), again.transfer);
     }
+  }
+
+  /** Drivers say in the log what the wrapper did; what fails outside of them nobody has told yet. */
+  #failure(error: unknown): AigesError {
+    if (error instanceof AigesError) return error;
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#send({ type: 'log', level: 'error', message: `the thread failed: ${String(error)}`, fields: { stack } });
+    return AigesError.from(error);
   }
 
   #send(message: FromThread): void {
@@ -210,12 +222,20 @@ function withStack(error: AigesError): AigesError {
   return new AigesError(kind, { message, detail: cause.stack, ...(pluginCode === null ? {} : { pluginCode }) });
 }
 
-/** Authors log what they like; functions and the like cannot cross. */
+/** Authors log what they like; functions and the like cannot cross, the fields beside them can. */
 function cloneable(fields: object): object {
   try {
     return structuredClone(fields);
   } catch {
-    return { fields: 'they hold something that cannot leave the thread' };
+    return Object.fromEntries(Object.keys(fields).map((key) => [key, cloneOf(fields, key)]));
+  }
+}
+
+function cloneOf(fields: object, key: string): unknown {
+  try {
+    return structuredClone((fields as Readonly<Record<string, unknown>>)[key]);
+  } catch {
+    return 'it cannot leave the thread';
   }
 }
 

@@ -1,9 +1,7 @@
 import { AigesError } from '../../core/errors.js';
 import type { Frame } from '../../core/frame.js';
+import { handoverBytes } from '../../sdk/handover.js';
 import type { PostedError, PostedFrame } from './protocol.js';
-
-/** From here up bytes are handed over without copying, if at all possible. */
-export const handoverBytes = 64 * 1024;
 
 export interface Posting {
   readonly frames: readonly PostedFrame[];
@@ -48,10 +46,6 @@ export function post(
     return { key, type, status, desc, data: copy };
   });
   return { frames: posted, transfer, copied, loans };
-}
-
-export function isWhole(data: Uint8Array): boolean {
-  return data.byteLength === data.buffer.byteLength;
 }
 
 /** The loans in frames that came from the other thread. */

@@ -68,6 +68,8 @@ export type ToThread =
   | { readonly type: 'load'; readonly id: number; readonly resource: number; readonly frames: readonly PostedFrame[] }
   | { readonly type: 'unload'; readonly id: number; readonly resource: number }
   | { readonly type: 'fini'; readonly id: number }
+  /** Answered as soon as the thread's event loop turns. */
+  | { readonly type: 'ping'; readonly id: number }
   // No answer to these.
   | { readonly type: 'abort'; readonly id: number; readonly error: PostedError }
   | { readonly type: 'taken'; readonly stream: number };

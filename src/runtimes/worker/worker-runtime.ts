@@ -5,11 +5,14 @@ import { mandatoryInputs } from '../../core/descriptor.js';
 import { AigesError } from '../../core/errors.js';
 import type { Frame, StringMap } from '../../core/frame.js';
 import type { Output, PluginInfo, PluginRuntime, RuntimeSession } from '../../core/runtime.js';
-import type { Signal } from '../../core/signal.js';
+import { LightSignal, type Signal } from '../../core/signal.js';
+import { handoverBytes } from '../../sdk/handover.js';
 import { loadAddon } from '../native/addon.js';
+import { streamDefaults } from '../native/index.js';
+import { CallWatch, type Patience, type Work } from './call-watch.js';
 import type { EngineLimits } from './engine-opener.js';
 import { KeptResources, ownContent } from '../kept-resources.js';
-import { handoverBytes, post, type Posting, postError } from './posting.js';
+import { post, type Posting, postError } from './posting.js';
 import type { PostedCall, PostedFrame, ThreadInfo } from './protocol.js';
 import { WorkerSession } from './worker-session.js';
 import { type Asking, crashed, type Done, type ThreadOptions, WorkerThread } from './worker-thread.js';
@@ -21,7 +24,7 @@ export interface WorkerOptions extends Pick<ThreadOptions, 'onLog' | 'onMeter' |
   readonly instances: number;
   /** Most memory for the objects of one thread, in MiB; buffers do not count. Null leaves it to Node. */
   readonly heapMiB: number | null;
-  /** When nobody waits for a call any more, how long its thread may go on with it before it is replaced. */
+  /** When nobody waits for a call any more, how long it may go on: see `CallWatch`. */
   readonly execLimitMs: number;
   /** What the engine of a `NativeWrapper` may use. */
   readonly engineLimits?: EngineLimits;
@@ -51,11 +54,14 @@ const shortestPauseMs = 100;
 const longestPauseMs = 10_000;
 /** A thread that has lived for so long has earned that its next replacement starts at once. */
 const healthyMs = 30_000;
+/** How often it is said that a thread is still starting. */
+const slowStartMs = 10_000;
 /** How long a thread that was given up may take to exit before somebody should know. */
 const exitMs = 5_000;
 
 export class WorkerRuntime implements PluginRuntime {
   readonly #options: WorkerOptions;
+  readonly #patience: Patience;
   readonly #ready = new Set<WorkerThread>();
   /** Everything that has not exited. */
   readonly #alive = new Set<WorkerThread>();
@@ -71,6 +77,16 @@ export class WorkerRuntime implements PluginRuntime {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#patience = {
+      limitMs: options.execLimitMs,
+      onOverdue: (work) => {
+        options.onLog('warn', ...overdue(work));
+      },
+    };
+  }
+
+  get ready(): boolean {
+    return this.#ready.size > 0;
   }
 
   get counters(): WorkerCounters {
@@ -114,6 +130,7 @@ export class WorkerRuntime implements PluginRuntime {
       (id) => ({ type: 'once', id, call: postCall(call), frames: posting.frames }),
       posting.loans,
       call.signal,
+      call,
     );
     return this.#output(given, copied);
   }
@@ -121,7 +138,10 @@ export class WorkerRuntime implements PluginRuntime {
   async open(call: Call): Promise<RuntimeSession> {
     const thread = this.#idlest() ?? (await this.#nextReady(call.signal));
     call.signal.throwIfAborted();
+    const { streamResults = streamDefaults.results, streamBytes = streamDefaults.bytes } =
+      this.#options.engineLimits ?? {};
     const { id, done } = thread.ask((id) => ({ type: 'open', id, call: postCall(call) }));
+    const watch = new CallWatch(thread, this.#patience, call);
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(call.signal.reason)) });
     };
@@ -130,11 +150,12 @@ export class WorkerRuntime implements PluginRuntime {
       stream: id,
       post: (frames) => this.#post(frames),
       toOutput: (frames, copied) => this.#output(frames, copied),
+      unread: { results: streamResults, bytes: streamBytes },
       onClosing: () => {
-        const patience = this.#limit(thread);
+        watch.leave();
         return () => {
           call.signal.removeEventListener('abort', onAbort);
-          clearTimeout(patience);
+          watch.end();
         };
       },
     });
@@ -143,22 +164,32 @@ export class WorkerRuntime implements PluginRuntime {
       await done;
     } catch (error) {
       call.signal.removeEventListener('abort', onAbort);
+      watch.end();
       thread.unlisten(id);
       throw error;
     }
     return session;
   }
 
-  async loadResource(id: number, frames: readonly Frame[]): Promise<void> {
+  async loadResource(id: number, frames: readonly Frame[], signal?: Signal): Promise<void> {
     const kept = ownContent(frames);
     this.#resources.keep(id, kept);
     const threads = [...this.#ready];
-    const outcomes = await Promise.allSettled(threads.map((thread) => this.#load(thread, id, kept)));
-    // A thread that has ended meanwhile is no failure: its successor gets what is kept.
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected' && !isCrash(outcome.reason));
+    // A thread that has ended meanwhile is no failure: its successor gets what is kept. Unless that may be what ended it.
+    const isFailure = (reason: unknown): boolean => !isCrash(reason) || signal?.aborted === true;
+    const load = async (thread: WorkerThread): Promise<void> => {
+      try {
+        await this.#load(thread, id, kept, signal);
+      } catch (error) {
+        // At once: a successor would not get ready.
+        if (isFailure(error)) this.#resources.drop(id);
+        throw error;
+      }
+    };
+    const outcomes = await Promise.allSettled(threads.map(load));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected' && isFailure(outcome.reason));
     if (failed?.status !== 'rejected') return;
-    this.#resources.drop(id);
-    await Promise.allSettled(threads.map((thread) => this.#unload(thread, id)));
+    await Promise.allSettled(threads.map((thread) => this.#unload(thread, id, signal)));
     throw failed.reason;
   }
 
@@ -167,10 +198,10 @@ export class WorkerRuntime implements PluginRuntime {
     return Promise.resolve();
   }
 
-  async unloadResource(id: number): Promise<void> {
+  async unloadResource(id: number, signal?: Signal): Promise<void> {
     // First: a thread that gets ready meanwhile is not to have it.
     const kept = this.#resources.drop(id);
-    const outcomes = await Promise.allSettled([...this.#ready].map((thread) => this.#unload(thread, id)));
+    const outcomes = await Promise.allSettled([...this.#ready].map((thread) => this.#unload(thread, id, signal)));
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled' || isCrash(outcome.reason)) continue;
       if (kept !== undefined) this.#resources.keep(id, kept);
@@ -188,14 +219,24 @@ export class WorkerRuntime implements PluginRuntime {
     if (failure !== undefined) throw failure;
   }
 
-  async #load(thread: WorkerThread, id: number, frames: readonly Frame[]): Promise<void> {
+  async #load(
+    thread: WorkerThread,
+    id: number,
+    frames: readonly Frame[],
+    signal: Signal = new LightSignal(),
+  ): Promise<void> {
     const posting = this.#post(frames);
-    await thread.ask((number) => ({ type: 'load', id: number, resource: id, frames: posting.frames }), posting.loans)
-      .done;
+    await this.#ask(
+      thread,
+      (number) => ({ type: 'load', id: number, resource: id, frames: posting.frames }),
+      posting.loans,
+      signal,
+      { resource: id },
+    );
   }
 
-  async #unload(thread: WorkerThread, id: number): Promise<void> {
-    await thread.ask((number) => ({ type: 'unload', id: number, resource: id })).done;
+  async #unload(thread: WorkerThread, id: number, signal: Signal = new LightSignal()): Promise<void> {
+    await this.#ask(thread, (number) => ({ type: 'unload', id: number, resource: id }), [], signal, { resource: id });
   }
 
   /** Ends one thread in order; gives what its wrapper said against it. */
@@ -225,9 +266,27 @@ export class WorkerRuntime implements PluginRuntime {
       onMeter,
       onTrace,
     });
+    this.#watchStart(thread);
     this.#alive.add(thread);
     void thread.exited.then(() => this.#alive.delete(thread));
     return thread;
+  }
+
+  /** Whoever waits for a thread is not to wait in silence. */
+  #watchStart(thread: WorkerThread): void {
+    let seconds = 0;
+    const timer = setInterval(() => {
+      if (this.#stopped || this.#ready.has(thread)) {
+        clearInterval(timer);
+        return;
+      }
+      seconds += slowStartMs / 1000;
+      const text = `a thread of the plugin has been starting for ${seconds} s: its init has not returned, or a loadResource after it`;
+      this.#options.onLog('warn', text, {});
+    }, slowStartMs).unref();
+    void thread.ended.then(() => {
+      clearInterval(timer);
+    });
   }
 
   /** Lets a thread that is ready have calls, and replaces it when it ends. */
@@ -270,9 +329,10 @@ export class WorkerRuntime implements PluginRuntime {
       const { message } = AigesError.from(error);
       if (this.#stopped) return;
       this.#options.onLog('error', `the plugin does not start again: ${message}`, {});
+      const reason = crashed('it does not start again', error);
       // Better an answer now than none: the next attempt may take long to come.
-      if (this.#ready.size === 0) for (const refuse of [...this.#waiting]) refuse(crashed(message));
-      void thread.kill(crashed(message));
+      if (this.#ready.size === 0) for (const refuse of [...this.#waiting]) refuse(reason);
+      void thread.kill(reason);
       this.#replace();
       return;
     }
@@ -321,13 +381,19 @@ export class WorkerRuntime implements PluginRuntime {
     });
   }
 
-  /** Asks a thread for something, tells it when nobody waits any more, and replaces it when that does not help. */
-  async #ask(thread: WorkerThread, message: Asking, loans: readonly number[], signal: Signal): Promise<Done> {
+  /** Asks a thread for something, and tells it when nobody waits for the answer any more. */
+  async #ask(
+    thread: WorkerThread,
+    message: Asking,
+    loans: readonly number[],
+    signal: Signal,
+    work: Work,
+  ): Promise<Done> {
     const { id, done } = thread.ask(message, loans);
-    let patience: NodeJS.Timeout | undefined;
+    const watch = new CallWatch(thread, this.#patience, work);
     const onAbort = (): void => {
       thread.tell({ type: 'abort', id, error: postError(AigesError.from(signal.reason)) });
-      patience = this.#limit(thread);
+      watch.leave();
     };
     signal.addEventListener('abort', onAbort);
     if (signal.aborted) onAbort();
@@ -335,15 +401,8 @@ export class WorkerRuntime implements PluginRuntime {
       return await done;
     } finally {
       signal.removeEventListener('abort', onAbort);
-      clearTimeout(patience);
+      watch.end();
     }
-  }
-
-  /** Replaces a thread that does not come to an end with something that nobody waits for; to be cleared when it does. */
-  #limit(thread: WorkerThread): NodeJS.Timeout {
-    return setTimeout(() => {
-      void thread.kill(crashed('it went on with a call for longer than [plugin].execLimit'));
-    }, this.#options.execLimitMs);
   }
 
   #post(frames: readonly Frame[]): Posting {
@@ -402,6 +461,14 @@ export async function describeWrapper({
   } finally {
     await thread.kill(crashed('it has been described'));
   }
+}
+
+/** A line of the log about work that goes on although nobody waits for it any more. */
+function overdue(work: Work): [message: string, fields: object] {
+  if ('resource' in work)
+    return ['a resource is still being loaded or unloaded, and nobody waits for it any more', work];
+  const { sid, tag } = work;
+  return ['a call goes on, and nobody waits for it any more: hand request.signal on to what it awaits', { sid, tag }];
 }
 
 function inFile(path: string, error: AigesError): AigesError {

@@ -16,6 +16,10 @@ export interface ThreadOptions extends ThreadData {
   readonly onTrace: (tag: string, key: string, value: string, sid: string | null) => void;
 }
 
+/** With this Node ends a thread that has nothing more to do while the start of its module is still awaited. */
+const unsettled = 13;
+const unsettledText = ': its module or init awaits a promise that nothing can settle any more';
+
 /** Where the results of one stream go. */
 export interface ResultSink {
   result(frames: readonly PostedFrame[], copied: number): void;
@@ -44,6 +48,8 @@ export class WorkerThread {
   /** Resolves when nothing of it runs any more. Later than `ended`, or never, when it is stuck in native code. */
   readonly exited: Promise<void>;
   readonly info: Promise<ThreadInfo>;
+  /** Calls in it that somebody waits for, or did until just now. Kept by `CallWatch`. */
+  wanted = 0;
   readonly #worker: Worker;
   readonly #pending = new CallTable<Pending>();
   readonly #streams = new Map<number, ResultSink>();
@@ -67,7 +73,7 @@ export class WorkerThread {
     this.exited = new Promise((resolve) => {
       worker.once('exit', (code) => {
         // Every message that it has sent has come by now. Who waits for one of them goes on before the next turn.
-        this.#end(crashed(`its thread ended with exit code ${code}`));
+        this.#end(crashed(`its thread ended with exit code ${code}${code === unsettled ? unsettledText : ''}`));
         setImmediate(() => {
           loadAddon().reclaimAll(threadId);
           resolve();
@@ -81,7 +87,10 @@ export class WorkerThread {
         else this.#receive(message, options);
       });
       void this.ended.then((reason) => {
-        reject(new AigesError('initFailed', { message: reason.detail ?? reason.message, cause: reason.cause }));
+        // Whoever starts the loader needs the reason.
+        const { cause, detail, message } = reason;
+        const text = cause instanceof Error ? cause.message : (detail ?? message);
+        reject(new AigesError('initFailed', { message: text, cause }));
       });
     });
     // Whoever asks gets it; a thread that ends on its own before anybody asked is no unhandled rejection.
@@ -90,7 +99,7 @@ export class WorkerThread {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       options.onLog('error', `the plugin crashed: ${text}`, {});
       // Answers that it gave before may still be on their way: its calls fail when it has exited.
-      this.#retire(crashed(error instanceof Error ? error.message : String(error), error));
+      this.#retire(crashed(isOutOfMemory(error) ? 'its thread ran out of memory' : 'its thread crashed', error));
     });
     forward(worker.stdout, (line) => {
       options.onLog('info', line, { stream: 'stdout' });
@@ -121,6 +130,11 @@ export class WorkerThread {
       this.#worker.postMessage(message(id));
     });
     return { id, done };
+  }
+
+  /** Calls back when its event loop turns; never, when it has ended. */
+  ping(onAnswer: () => void): void {
+    this.ask((id) => ({ type: 'ping', id })).done.then(onAnswer, () => undefined);
   }
 
   /** Has the results of a stream sent to `sink`, until its end or `unlisten`. */
@@ -169,14 +183,13 @@ export class WorkerThread {
         return;
       }
       case 'log':
-        options.onLog(message.level, message.message, message.fields);
-        return;
       case 'meter':
-        options.onMeter(message.tag, message.key, message.count, message.sid);
-        return;
       case 'trace':
-        options.onTrace(message.tag, message.key, message.value, message.sid);
-        return;
+        try {
+          record(message, options);
+        } catch {
+          // A logger that fails takes one line with it, not the process.
+        }
     }
   }
 
@@ -212,10 +225,30 @@ export class WorkerThread {
   }
 }
 
+/** Passes on what a wrapper says of its calls. */
+function record(message: Extract<FromThread, { type: 'log' | 'meter' | 'trace' }>, options: ThreadOptions): void {
+  switch (message.type) {
+    case 'log':
+      options.onLog(message.level, message.message, message.fields);
+      return;
+    case 'meter':
+      options.onMeter(message.tag, message.key, message.count, message.sid);
+      return;
+    case 'trace':
+      options.onTrace(message.tag, message.key, message.value, message.sid);
+      return;
+  }
+}
+
 function reclaim(loans: readonly number[]): void {
   for (const loan of loans) loadAddon().reclaim(loan);
 }
 
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
+/** @param detail for every client with a call in the thread: nothing that the wrapper says */
 export function crashed(detail: string, cause?: unknown): AigesError {
   return new AigesError('pluginCrashed', { detail, ...(cause === undefined ? {} : { cause }) });
 }

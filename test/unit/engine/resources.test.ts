@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AigesError } from '../../../src/core/errors.js';
 import type { Frame } from '../../../src/core/frame.js';
 import type { Input } from '../../../src/engine/input.js';
@@ -46,6 +46,18 @@ beforeEach(() => {
 afterEach(() => {
   expect(inputsHeld).toBe(0);
   expect(resources.running).toBe(0);
+});
+
+it('tells the plugin when nobody waits any more', async () => {
+  const client = new AbortController();
+  const load = vi.spyOn(runtime, 'loadResource');
+  const unload = vi.spyOn(runtime, 'unloadResource');
+  await resources.load(7, content('a'), client.signal);
+  await resources.replace(7, content('b'), client.signal);
+  await resources.unload(7, client.signal);
+  expect([...load.mock.calls, ...unload.mock.calls].map((given: unknown[]) => given.at(-1))).toEqual(
+    Array.from({ length: 4 }, () => client.signal),
+  );
 });
 
 describe('loading', () => {

@@ -210,7 +210,7 @@ describe('meter records', () => {
     expect(values(await read(all), 'aiges_meter_total', 'key')).toEqual({ frames: 5, [odd]: 1, '': 7 });
   });
 
-  it.each([0, -1, Number.NaN])('of %d change nothing', async (count) => {
+  it.each([0, -1, Number.NaN, Infinity])('of %d change nothing', async (count) => {
     const all = metrics();
     all.meter('digits', 'frames', 4);
     all.meter('digits', 'frames', count);

@@ -8,7 +8,7 @@ import { FakeRuntime, gate, textFrame } from '../../fixtures/fake-runtime.js';
 
 /** Code in a state of its own: it answers with its number, when it may. */
 class Code extends FakeRuntime {
-  readonly ready = gate();
+  readonly mayStart = gate();
   readonly answering = gate();
   readonly number: number;
 
@@ -21,7 +21,7 @@ class Code extends FakeRuntime {
   }
 
   override async start(): Promise<PluginInfo> {
-    await this.ready.promise;
+    await this.mayStart.promise;
     return { ...(await super.start()), version: String(this.number) };
   }
 }
@@ -48,7 +48,7 @@ async function start(): Promise<ReturnType<typeof make> & { info: PluginInfo; co
     return found;
   };
   const started = made.runtime.start(emptyMap);
-  code(0).ready.open();
+  code(0).mayStart.open();
   return { ...made, code, info: await started };
 }
 
@@ -66,7 +66,7 @@ describe('ReloadingRuntime', () => {
   it('passes a failure to start on', async () => {
     const { runtime, codes } = make();
     const started = runtime.start(emptyMap);
-    codes[0]?.ready.fail(new AigesError('initFailed', { message: 'no weights' }));
+    codes[0]?.mayStart.fail(new AigesError('initFailed', { message: 'no weights' }));
     await expect(started).rejects.toThrow('no weights');
     await expect(runtime.once(call(), [])).rejects.toThrow('internal error');
   });
@@ -74,7 +74,7 @@ describe('ReloadingRuntime', () => {
   it('goes on with the old code when the new one does not start', async () => {
     const { runtime, code, retired } = await start();
     const reloaded = runtime.reload();
-    code(1).ready.fail(new AigesError('initFailed', { message: 'a mistake' }));
+    code(1).mayStart.fail(new AigesError('initFailed', { message: 'a mistake' }));
     await expect(reloaded).rejects.toThrow('a mistake');
     code(0).answering.open();
     expect(await answer(runtime)).toBe('0');
@@ -89,7 +89,7 @@ describe('ReloadingRuntime', () => {
     const reloaded = runtime.reload();
     code(1).answering.open();
     expect(await answer(runtime)).toBe('0');
-    code(1).ready.open();
+    code(1).mayStart.open();
     expect(await reloaded).toMatchObject({ version: '1' });
     expect(await answer(runtime)).toBe('1');
     expect(info.version).toBe('1');
@@ -101,7 +101,7 @@ describe('ReloadingRuntime', () => {
     const { runtime, code } = await start();
     const [first, second] = [answer(runtime), answer(runtime)];
     const reloaded = runtime.reload();
-    code(1).ready.open();
+    code(1).mayStart.open();
     code(1).answering.open();
     await reloaded;
     expect(await answer(runtime)).toBe('1');
@@ -115,7 +115,7 @@ describe('ReloadingRuntime', () => {
     const { runtime, code } = await start();
     const stream = await runtime.open(call());
     const reloaded = runtime.reload();
-    code(1).ready.open();
+    code(1).mayStart.open();
     await reloaded;
     await stream.write([textFrame('a', 'x')], { last: true });
     expect(code(0).streams[0]?.written).toEqual([{ text: 'x', last: true }]);
@@ -132,7 +132,7 @@ describe('ReloadingRuntime', () => {
     };
     await expect(runtime.open(call())).rejects.toThrow('plugin create failed');
     const reloaded = runtime.reload();
-    code(1).ready.open();
+    code(1).mayStart.open();
     await reloaded;
     await expect.poll(() => code(0).stopped).toBe(1);
   });
@@ -142,9 +142,9 @@ describe('ReloadingRuntime', () => {
     const hanging = runtime.reload();
     const reloaded = runtime.reload();
     expect(code(1).stopped).toBe(1);
-    code(2).ready.open();
+    code(2).mayStart.open();
     expect(await reloaded).toMatchObject({ version: '2' });
-    code(1).ready.open();
+    code(1).mayStart.open();
     expect(await hanging).toBeNull();
     expect(info.version).toBe('2');
   });
@@ -157,7 +157,7 @@ describe('ReloadingRuntime', () => {
     const reloaded = runtime.reload();
     const loading = gate();
     code(1).onLoad = () => loading.promise;
-    code(1).ready.open();
+    code(1).mayStart.open();
     await runtime.loadResource(3, [textFrame('a', 'three')]);
     loading.open();
     await reloaded;
@@ -176,7 +176,7 @@ describe('ReloadingRuntime', () => {
     code(1).onLoad = () => {
       throw new AigesError('loadFailed');
     };
-    code(1).ready.open();
+    code(1).mayStart.open();
     await expect(reloaded).rejects.toThrow('plugin load resource failed');
     expect(info.version).toBe('0');
     expect(code(1).stopped).toBe(1);
@@ -187,7 +187,7 @@ describe('ReloadingRuntime', () => {
     const hanging = runtime.reload();
     await Promise.all([runtime.stop(), runtime.stop()]);
     expect([code(0).stopped, code(1).stopped]).toEqual([1, 1]);
-    code(1).ready.open();
+    code(1).mayStart.open();
     expect(await hanging).toBeNull();
     expect(await runtime.reload()).toBeNull();
     expect(codes).toHaveLength(2);
@@ -198,7 +198,7 @@ describe('ReloadingRuntime', () => {
     const first = answer(runtime);
     code(0).stop = () => Promise.reject(new AigesError('finiFailed'));
     const reloaded = runtime.reload();
-    code(1).ready.open();
+    code(1).mayStart.open();
     await reloaded;
     const stopped = runtime.stop();
     code(0).answering.open();

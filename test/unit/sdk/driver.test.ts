@@ -224,6 +224,25 @@ describe('a request', () => {
     ]);
   });
 
+  it.each([
+    ['meter', 'units', Infinity, 'meter: expected a finite number for the count but found Infinity'],
+    ['meter', 'units', NaN, 'meter: expected a finite number for the count but found NaN'],
+    ['meter', 'units', '3', "meter: expected a finite number for the count but found '3'"],
+    ['meter', undefined, 3, 'meter: expected a string for the key but found undefined'],
+    ['trace', null, 'x', 'trace: expected a string for the key but found null'],
+    ['trace', 'step', { at: 1 }, 'trace: expected a string for the value but found { at: 1 }'],
+  ])('fails when it calls %s with %o and %o', async (method, key, value, line) => {
+    const said = new Said();
+    const odd = wrapperOf(function () {
+      (this as unknown as Record<string, (...given: unknown[]) => void>)[method]?.(key, value);
+      return { result: '' };
+    });
+    const error = await failure(new Driver(odd, said).once(callOf(), [textFrame('text', 'a')]));
+    expect(error).toMatchObject({ code: 10909, pluginCode: 30003 });
+    expect(said.lines).toMatchObject([{ message: `the wrapper failed: ${line}` }]);
+    expect([...said.meters, ...said.traces]).toEqual([]);
+  });
+
   it('does nothing with a meter outside of a call', () => {
     expect(() => {
       new Echo().write2('x');
@@ -232,6 +251,9 @@ describe('a request', () => {
 });
 
 describe('what a wrapper gives', () => {
+  /** What plain JavaScript can put into one. */
+  const odd = (fields: object): ResponseData => Object.assign(new ResponseData({ key: 'result' }), fields);
+  const listed = (...list: ResponseData[]): Response => Object.assign(new Response(), { list });
   const once = (give: (request: OnceRequest<Req>) => unknown, said = new Said()): Promise<unknown> =>
     new Driver(wrapperOf(give), said).once(callOf(), [textFrame('text', 'a')]);
 
@@ -242,6 +264,14 @@ describe('what a wrapper gives', () => {
     ['an unknown output', () => ({ result: 'a', other: 'b' }), /an output "other" that it does not declare/],
     ['a number for text', () => ({ result: 5 }), /output result: expected a string or a Uint8Array .* a number/],
     ['text for bytes', () => ({ result: 'a', picture: 'b' }), /output picture: expected a Uint8Array .* a string/],
+    ['a number as data', () => ({ result: odd({ data: 5 }) }), /output result: .* for data but found a number/],
+    [
+      'an object as data',
+      () => ({ result: odd({ data: { a: 1 } }) }),
+      /output result: .* for data but found an object/,
+    ],
+    ['a name as type', () => ({ result: odd({ type: 'audio' }) }), /output result: .* for type but found 'audio'/],
+    ['an unknown status', () => listed(odd({ status: 9 })), /output result: .* for status but found 9/],
     ['an unknown key', () => Object.assign(new Response(), { list: [new ResponseData({ key: 'x' })] }), /output "x"/],
   ])('%s: fails without telling the client more than that', async (_name, give, line) => {
     const said = new Said();

@@ -25,6 +25,10 @@ class Res {
   info = new JsonBodyField<{ bytes: number }, false>({ required: false });
 }
 
+class Picture {
+  image = new ImageBodyField();
+}
+
 class Repeat extends WrapperBase<Req, Res> {
   override requestCls = new Req();
   override responseCls = new Res();
@@ -200,6 +204,54 @@ describe('testWrapper', () => {
       ['b', 1],
       ['2', 2],
     ]);
+  });
+
+  it('takes large outputs from the wrapper, as the loader does', async () => {
+    class Caches extends WrapperBase<Req, Picture> {
+      override requestCls = new Req();
+      override responseCls = new Picture();
+      readonly #cached = new Uint8Array(1 << 16).fill(7);
+
+      override onceExec({ inputs }: OnceRequest<Req>): Outputs<Picture> {
+        if (inputs.text.text === 'back') return { image: inputs.image?.data ?? new Uint8Array(0) };
+        return { image: inputs.text.text === 'copy' ? this.#cached.slice() : this.#cached };
+      }
+    }
+    const wrapper = await testWrapper(Caches);
+    const image = new Uint8Array(1 << 16).fill(3);
+    for (const [text, byte] of [
+      ['copy', 7],
+      ['copy', 7],
+      ['back', 3],
+      ['back', 3],
+      ['itself', 7],
+    ] as const) {
+      const { image: given } = await wrapper.once({ inputs: { text, image } });
+      expect(given?.data.length).toBe(1 << 16);
+      expect(given?.data.every((each) => each === byte)).toBe(true);
+    }
+    await expect(wrapper.once({ inputs: { text: 'itself' } })).rejects.toMatchObject({
+      code: 10909,
+      pluginCode: 30003,
+    });
+    expect(wrapper.lines.at(-1)?.message).toContain('output image: its buffer was handed over with an earlier answer');
+  });
+
+  it('takes a large output that is given under two names', async () => {
+    class Twins {
+      left = new ImageBodyField();
+      right = new ImageBodyField();
+    }
+    class Twice extends WrapperBase<Req, Twins> {
+      override requestCls = new Req();
+      override responseCls = new Twins();
+      override onceExec(): Outputs<Twins> {
+        const both = new Uint8Array(1 << 16);
+        return { left: both, right: both };
+      }
+    }
+    const { left, right } = await (await testWrapper(Twice)).once({ inputs: { text: '' } });
+    expect([left?.data.length, right?.data.length]).toEqual([1 << 16, 1 << 16]);
   });
 
   it('loads resources', async () => {

@@ -105,6 +105,7 @@ describe('a wrapper that cannot start', () => {
   it.each([
     ['throw', 'no weights;code=30001'],
     ['exit', 'its thread ended with exit code 3'],
+    ['never', 'its module or init awaits a promise that nothing can settle any more'],
   ])('init: %s', async (what, text) => {
     const error = await failure(make().runtime.start(new Map([['init', what]])));
     expect(error.code).toBe(10901);
@@ -122,6 +123,28 @@ describe('a wrapper that cannot start', () => {
     const error = await failure(make({ path: file }).runtime.start(new Map()));
     expect(error.code).toBe(10901);
     expect(error.message).toMatch(text);
+  });
+
+  it('is told about again and again while it hangs', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const { runtime, lines } = make();
+      const starting = failure(runtime.start(new Map([['init', 'hang']])));
+      expect(runtime.ready).toBe(false);
+      vi.advanceTimersByTime(20_000);
+      expect(lines).toEqual(
+        [10, 20].map((seconds) => ({
+          level: 'warn',
+          message: `a thread of the plugin has been starting for ${seconds} s: its init has not returned, or a loadResource after it`,
+          fields: {},
+        })),
+      );
+      await runtime.stop();
+      await starting;
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('can be stopped while it hangs', async () => {
@@ -160,6 +183,39 @@ describe('a call', () => {
     expect(started.traces).toEqual([[`t${tags}`, 'step', 'one', 's']]);
   });
 
+  it('logs every field that can leave its thread', async () => {
+    const started = await start();
+    await run(started, 'logOddly');
+    expect(started.lines).toEqual([
+      {
+        level: 'info',
+        message: 'odd',
+        fields: { sid: 's', tag: `t${tags}`, answer: 42, callback: 'it cannot leave the thread' },
+      },
+    ]);
+  });
+
+  it('that counts what is no number fails alone', async () => {
+    const started = await start();
+    const client = new AbortController();
+    const other = started.runtime.once(callOf('wait', { signal: client.signal }), []);
+    const error = await failure(started.runtime.once(callOf('meter', { path: 'Infinity' }), []));
+    expect(error).toMatchObject({ code: 10909, message: 'plugin failed;code=30003' });
+    expect(started.meters).toEqual([]);
+    client.abort(new AigesError('cancelled'));
+    expect(textOf(await other)).toContain('told');
+  });
+
+  it('goes on when what it says cannot be written down', async () => {
+    const full = (): never => {
+      throw new Error('no space left');
+    };
+    const started = await start({ onMeter: full });
+    const said = started.runtime.once(callOf('meter', { path: '3' }), []);
+    expect(textOf(await said)).toBe('metered');
+    expect(await run(started, 'echo', textFrame('text', 'still there'))).toBe('still there');
+  });
+
   it('learns that nobody waits any more, and may still answer', async () => {
     const { runtime } = await start({ execLimitMs: 30_000 });
     const client = new AbortController();
@@ -188,6 +244,28 @@ describe('large buffers', () => {
     expect(output.frames[0]?.data.length).toBe(size);
     expect(output.frames[0]?.data.every((byte) => byte === 7)).toBe(true);
     expect(started.runtime.counters.copiedOut).toBe(0);
+  });
+
+  it('cannot be given twice, and the log says why', async () => {
+    const started = await start();
+    expect((await started.runtime.once(callOf('cached'), [])).frames[0]?.data.length).toBe(1 << 20);
+    expect(await failure(run(started, 'cached'))).toMatchObject({ code: 10909, message: 'plugin failed;code=30003' });
+    expect(started.lines.map(({ message }) => message)).toEqual([
+      'the wrapper failed: output data: its buffer was handed over with an earlier answer; give a copy of what is kept: data.slice()',
+    ]);
+  });
+
+  it('cannot be given by two calls at once, and the log says why', async () => {
+    const started = await start();
+    const outcomes = await Promise.allSettled([run(started, 'cachedTogether'), run(started, 'cachedTogether')]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(started.lines).toMatchObject([
+      {
+        level: 'error',
+        message: expect.stringContaining('output data: its buffer was handed over with an earlier answer') as unknown,
+        fields: { stack: expect.stringContaining('at ') as unknown },
+      },
+    ]);
   });
 
   it('a part of something larger is copied on the way back, and counted', async () => {
@@ -253,19 +331,41 @@ describe('large buffers', () => {
 
 describe('a thread that ends', () => {
   it.each([
-    ['an exception that nobody catches', 'crash', /nobody catches this/],
-    ['process.exit', 'exit', /exit code 5/],
-    ['all memory used', 'memory', /memory/],
+    ['an exception that nobody catches', 'crash', 'its thread crashed'],
+    ['process.exit', 'exit', 'its thread ended with exit code 5'],
+    ['all memory used', 'memory', 'its thread ran out of memory'],
   ])('%s: fails its own calls only, and is replaced', async (_name, what, detail) => {
     const started = await start();
     const other = failure(run(started, 'never'));
     const error = await failure(run(started, what));
-    expect(error).toMatchObject({ code: 10109 });
-    expect(error.detail).toMatch(detail);
-    expect((await other).code).toBe(10109);
+    expect(error).toMatchObject({ code: 10109, detail });
+    expect(await other).toMatchObject({ code: 10109, detail });
     // Waits for the replacement.
     expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
     expect(started.runtime.counters).toMatchObject({ ready: 1, replaced: 1, stuck: 0 });
+  });
+
+  it('leaves the plugin unready until its replacement has started', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const gate = new FileGate();
+    try {
+      const started = make();
+      const { runtime, lines } = started;
+      await runtime.start(new Map([['hangFile', gate.file]]));
+      expect(runtime.ready).toBe(true);
+      gate.open();
+      expect((await failure(run(started, 'exit'))).code).toBe(10109);
+      expect(runtime.ready).toBe(false);
+      // Once the replacement has begun to start: its timer is the only one.
+      vi.advanceTimersByTime(20_000);
+      while (vi.getTimerCount() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      vi.advanceTimersByTime(10_000);
+      expect(lines.at(-1)?.message).toContain('has been starting for 10 s');
+      expect(runtime.ready).toBe(false);
+    } finally {
+      vi.useRealTimers();
+      gate.remove();
+    }
   });
 
   it('leaves the calls in other threads alone', async () => {
@@ -285,6 +385,77 @@ describe('a thread that ends', () => {
     expect(await spinning).toMatchObject({ code: 10109 });
     expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
     expect(started.runtime.counters).toMatchObject({ replaced: 1, stuck: 0 });
+  });
+
+  describe('with a call in it that nobody waits for and somebody else there', () => {
+    // Long enough for a busy machine to tell a thread that answers from one that loops.
+    const execLimitMs = 1000;
+    const left = /a call goes on, and nobody waits for it any more: hand request\.signal on/;
+
+    /** Two calls in one thread, and the end of the first one's patience. */
+    async function leave(
+      started: Started,
+      what: string,
+      file = '',
+    ): Promise<{
+      readonly given: Promise<PromiseSettledResult<string>>;
+      readonly other: Promise<PromiseSettledResult<string>>;
+      readonly endOther: () => void;
+    }> {
+      const settled = async (call: Promise<Output>): Promise<PromiseSettledResult<string>> => {
+        const [outcome] = await Promise.allSettled([call.then(textOf)]);
+        return outcome;
+      };
+      const client = new AbortController();
+      const another = new AbortController();
+      const given = settled(started.runtime.once(callOf(what, { signal: client.signal, path: file }), []));
+      const tag = `t${tags}`;
+      const other = settled(started.runtime.once(callOf('wait', { signal: another.signal }), []));
+      client.abort(new AigesError('cancelled'));
+      await vi.waitFor(() => {
+        expect(started.lines).toEqual([
+          { level: 'warn', message: expect.stringMatching(left) as unknown, fields: { sid: 's', tag } },
+        ]);
+      }, 20_000);
+      return {
+        given,
+        other,
+        endOther: () => {
+          another.abort(new AigesError('cancelled'));
+        },
+      };
+    }
+
+    it('goes on until the call ends', async () => {
+      const gate = new FileGate();
+      const started = await start({ execLimitMs });
+      const { given, other, endOther } = await leave(started, 'waitFile', gate.file);
+      gate.open();
+      expect(await given).toMatchObject({ status: 'fulfilled', value: 'done' });
+      endOther();
+      expect(await other).toMatchObject({ status: 'fulfilled' });
+      expect(started.runtime.counters).toMatchObject({ ready: 1, replaced: 0 });
+      gate.remove();
+    });
+
+    it('goes on until nobody else is there, when the call does not end', async () => {
+      const started = await start({ execLimitMs });
+      const { given, other, endOther } = await leave(started, 'never');
+      endOther();
+      expect(await other).toMatchObject({ status: 'fulfilled', value: 'told: the client has left' });
+      expect(await given).toMatchObject({ status: 'rejected', reason: { code: 10109 } });
+      expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
+      expect(started.runtime.counters).toMatchObject({ replaced: 1 });
+    });
+
+    it('is replaced when the call begins to loop', async () => {
+      const started = await start({ execLimitMs });
+      const { given, other } = await leave(started, 'spinLater', '1500');
+      for (const outcome of [given, other]) {
+        expect(await outcome).toMatchObject({ status: 'rejected', reason: { code: 10109 } });
+      }
+      expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
+    });
   });
 
   it('gives up waiting for a replacement with the client', async () => {
@@ -365,6 +536,33 @@ describe('a stream', () => {
     expect(runtime.counters.copiedOut).toBe(0);
   });
 
+  it('takes its whole input before anybody reads a result', async () => {
+    const { runtime } = await start();
+    const session = await runtime.open(callOf('echo'));
+    const texts = Array.from({ length: 30 }, (_, n) => `p${n}`);
+    for (const [n, text] of texts.entries()) await session.write(packet(text), { last: n === texts.length - 1 });
+    const results: string[] = [];
+    for await (const output of session.results()) results.push(textOf(output));
+    await session.close();
+    expect(results).toEqual([...texts.map((text) => text.toUpperCase()), '']);
+  });
+
+  it.each([
+    ['results', { streamResults: 20 }],
+    ['bytes of results', { streamBytes: 20 }],
+  ])('fails when more %s than allowed wait for the end of the input', async (_name, engineLimits) => {
+    const { runtime } = await start({ engineLimits });
+    const session = await runtime.open(callOf('echo'));
+    await session.write(packet('many'), { last: false });
+    await expect(session.write(packet('a'), { last: true })).rejects.toMatchObject({
+      code: 10908,
+      detail: expect.stringContaining('[limits].resultBytes') as unknown,
+    });
+    await expect(session.results()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 10908 });
+    await session.close();
+    expect(await run({ runtime } as Started, 'echo', textFrame('text', 'still there'))).toBe('still there');
+  });
+
   it('can be closed while the wrapper has more to say', async () => {
     const { runtime } = await start();
     const session = await runtime.open(callOf('echo'));
@@ -377,9 +575,52 @@ describe('a stream', () => {
   });
 });
 
-describe('a thread that is replaced while resources change', () => {
-  const keeper = new URL('../../../fixtures/wrappers/keeper.ts', import.meta.url).pathname;
+const keeper = new URL('../../../fixtures/wrappers/keeper.ts', import.meta.url).pathname;
 
+describe('a resource whose client has gone', () => {
+  const content = (text: string): Frame[] => [textFrame('patch', text)];
+
+  it.each(['load loop', 'load never'])('%s: costs its thread, and the next one does not get it', async (what) => {
+    const started = await start({ path: keeper, instances: 2 });
+    const { runtime } = started;
+    const client = new AbortController();
+    const loading = failure(runtime.loadResource(1, content(what), client.signal));
+    client.abort(new AigesError('timeout'));
+    expect((await loading).code).toBe(10109);
+    await vi.waitFor(() => {
+      expect(runtime.counters).toMatchObject({ ready: 2, replaced: 2 });
+    }, 20_000);
+    expect(await run(started, 'list')).toBe('');
+  });
+
+  it.each(['unload loop', 'unload never'])('%s: costs its thread, and is unloaded', async (what) => {
+    const started = await start({ path: keeper });
+    const { runtime } = started;
+    await runtime.loadResource(1, content(what));
+    await runtime.loadResource(2, content('unload'));
+    const client = new AbortController();
+    const unloading = runtime.unloadResource(1, client.signal);
+    client.abort(new AigesError('timeout'));
+    await unloading;
+    expect(await run(started, 'list')).toBe('2');
+    expect(runtime.counters).toMatchObject({ replaced: 1 });
+  });
+
+  it('does not keep its place for good beside calls that go on', async () => {
+    const started = await start({ path: keeper });
+    const { runtime, lines } = started;
+    const other = failure(run(started, 'wait'));
+    const client = new AbortController();
+    const loading = failure(runtime.loadResource(7, content('load never'), client.signal));
+    client.abort(new AigesError('timeout'));
+    expect((await loading).code).toBe(10109);
+    expect((await other).code).toBe(10109);
+    expect(lines[0]).toMatchObject({ level: 'warn', fields: { resource: 7 } });
+    expect(await run(started, 'list')).toBe('');
+  });
+});
+
+describe('a thread that is replaced while resources change', () => {
   it('has what the plugin has when it is ready', async () => {
     const gate = new FileGate();
     gate.open();
