@@ -1,3 +1,5 @@
+import type { BodyHold } from './body-memory.js';
+
 /** Chunks from here on are kept as they came: what Node.js needs for each of them is little beside it. */
 const largeChunk = 4096;
 
@@ -11,6 +13,7 @@ const largestSlab = 256 * 1024;
  */
 export class BodyCollector {
   readonly #announced: number | null;
+  readonly #hold: Pick<BodyHold, 'take'>;
   #length = 0;
   /** What has arrived, as long as there is no `#whole`. */
   #pieces: Buffer[] = [];
@@ -21,9 +24,13 @@ export class BodyCollector {
   /** The body itself. */
   #whole: Buffer | null = null;
 
-  /** @param announced its length, where the client has said it; it has that length at most */
-  constructor(announced: number | null) {
+  /**
+   * @param announced its length, where the client has said it; it has that length at most
+   * @param hold takes as many bytes as the body has
+   */
+  constructor(announced: number | null, hold: Pick<BodyHold, 'take'>) {
     this.#announced = announced;
+    this.#hold = hold;
   }
 
   /** Bytes that have arrived. */
@@ -31,22 +38,23 @@ export class BodyCollector {
     return this.#length;
   }
 
+  /** @throws AigesError `noMemory` */
   add(chunk: Buffer): void {
     const length = this.#length + chunk.length;
-    if (this.#whole === null && this.#isWorthItsRoom(length)) this.#whole = this.#open(this.#announced ?? length);
-    if (this.#whole === null) this.#keep(chunk);
-    else chunk.copy(this.#whole, this.#length);
+    if (this.#whole === null && this.#announced !== null && isWorthItsRoom(this.#announced, length)) {
+      this.#hold.take(this.#announced - this.#length);
+      this.#whole = this.#open(this.#announced);
+    }
+    if (this.#whole === null) {
+      this.#hold.take(chunk.length);
+      this.#keep(chunk);
+    } else chunk.copy(this.#whole, this.#length);
     this.#length = length;
   }
 
   /** The body, in one buffer of its own. Call it once. */
   finish(): Buffer {
     return this.#whole ?? this.#open(this.#length);
-  }
-
-  /** Anybody can announce a large body: there is room for all of it when half of it has come. */
-  #isWorthItsRoom(length: number): boolean {
-    return this.#announced !== null && this.#announced <= Math.max(2 * length, smallestSlab);
   }
 
   #open(length: number): Buffer {
@@ -84,4 +92,9 @@ export class BodyCollector {
     this.#slab = this.#slab.subarray(this.#used);
     this.#used = 0;
   }
+}
+
+/** Anybody can announce a large body: there is room for all of it when half of it has come. */
+function isWorthItsRoom(announced: number, arrived: number): boolean {
+  return announced <= Math.max(2 * arrived, smallestSlab);
 }

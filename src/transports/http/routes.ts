@@ -87,7 +87,13 @@ async function answer(
   // The body of a stream is all of it: its inputs end with it, which is what engines look for.
   const status = streams ? DataStatus.end : DataStatus.once;
   const decoded = await readRequest({ bytes, contentType: request.sentType, query }, endpoint, status);
-  const exchange: Exchange = { endpoint, sid, request: decoded, ends: [gone.signal, options.shutdown] };
+  const exchange: Exchange = {
+    endpoint,
+    sid,
+    request: decoded,
+    body: request.bodyHold,
+    ends: [gone.signal, options.shutdown],
+  };
   if (form === 'events') {
     const events = streams ? streamEvents(exchange) : onceEvents(exchange, options.onceTimeoutMs);
     return sendEvents(withPings(events, options.pingMs), options, request, reply, sid);

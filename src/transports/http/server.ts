@@ -3,7 +3,7 @@ import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { AigesError } from '../../core/errors.js';
 import type { Endpoint } from '../json/endpoint.js';
-import { takeAnyBody } from './body.js';
+import { type BodyLimits, takeAnyBody } from './body.js';
 import { answerBadUrl, answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
 import { OpenAnswers } from './open-answers.js';
 import { serveDocs } from './pages.js';
@@ -11,9 +11,8 @@ import { registerPlayground } from './playground.js';
 import { type CallOptions, contextOf, serveEndpoint } from './routes.js';
 import { httpStatus } from './status.js';
 
-export interface HttpOptions extends CallOptions {
+export interface HttpOptions extends CallOptions, BodyLimits {
   readonly services: readonly Endpoint[];
-  readonly maxBodyBytes: number;
   /** Whether every service can take calls. */
   readonly ready: () => boolean;
   /** The OpenAPI document about the services. */
@@ -90,7 +89,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     frameworkErrors: answerBadUrl,
   });
   app.server.maxConnections = options.maxConnections;
-  takeAnyBody(app, options.maxBodyBytes);
+  takeAnyBody(app, options);
   endSlowReaders(app, patience.sendMs);
   const answered = watchAnswers(app, open, options.onRequest);
   closeConnectionsAtTheEnd(app, answered);

@@ -3,15 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { BodyCollector } from '../../../../src/transports/http/body-collector.js';
 
 const KiB = 1024;
+const plenty = { take: () => undefined };
 
 describe('BodyCollector', () => {
   it('is empty when nothing comes', () => {
-    expect(new BodyCollector(null).finish()).toHaveLength(0);
-    expect(new BodyCollector(0).finish()).toHaveLength(0);
+    expect(new BodyCollector(null, plenty).finish()).toHaveLength(0);
+    expect(new BodyCollector(0, plenty).finish()).toHaveLength(0);
   });
 
   it.each([null, 2_000_000])('holds no chunk of one byte, of two million (announced: %s)', (announced) => {
-    const body = new BodyCollector(announced);
+    const body = new BodyCollector(announced, plenty);
     const chunk = Buffer.alloc(1);
     for (let i = 0; i < 2_000_000; i++) {
       // Whoever holds it finds it changed.
@@ -27,7 +28,7 @@ describe('BodyCollector', () => {
   it.each([null, 400 * KiB])('copies large chunks once (announced: %s)', (announced) => {
     const copied: number[] = [];
     const chunks = Array.from({ length: 100 }, () => counted(Buffer.alloc(4 * KiB, 7), copied));
-    const body = new BodyCollector(announced);
+    const body = new BodyCollector(announced, plenty);
     for (const chunk of chunks) body.add(chunk);
     expect(body.finish().equals(Buffer.alloc(400 * KiB, 7))).toBe(true);
     expect(copied).toEqual(chunks.map(() => 4 * KiB));
@@ -36,11 +37,23 @@ describe('BodyCollector', () => {
   it('keeps no room for what is only announced', () => {
     const before = process.memoryUsage().arrayBuffers;
     const bodies = Array.from({ length: 100 }, () => {
-      const body = new BodyCollector(64 * KiB * KiB);
+      const body = new BodyCollector(64 * KiB * KiB, plenty);
       body.add(Buffer.from('{'));
       return body;
     });
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(bodies.length * 2 * KiB);
+  });
+
+  it('takes as much memory as has come, and the rest of it when half has come', () => {
+    const taken: number[] = [];
+    const hold = { take: (bytes: number) => taken.push(bytes) };
+    const announced = new BodyCollector(10_000, hold);
+    for (let i = 0; i < 10; i++) announced.add(Buffer.alloc(1000));
+    expect(taken).toEqual([1000, 1000, 1000, 1000, 6000]);
+    taken.length = 0;
+    const chunked = new BodyCollector(null, hold);
+    for (const length of [1, 5000, 2]) chunked.add(Buffer.alloc(length));
+    expect(taken).toEqual([1, 5000, 2]);
   });
 
   it('has everything in its order, however it came', () => {
@@ -52,7 +65,7 @@ describe('BodyCollector', () => {
         const all = Buffer.from(
           Array.from({ length: lengths.reduce((sum, each) => sum + each, 0) }, (_, i) => i % 251),
         );
-        const body = new BodyCollector(announces ? all.length : null);
+        const body = new BodyCollector(announces ? all.length : null, plenty);
         let at = 0;
         for (const length of lengths) body.add(Buffer.from(all.subarray(at, (at += length))));
         expect(body.finish().equals(all)).toBe(true);
