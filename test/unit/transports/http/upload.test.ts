@@ -203,6 +203,26 @@ describe('the query string of a JSON request', () => {
   });
 });
 
+describe('a body that is encoded', () => {
+  it.each(['gzip', 'br, identity', 'GZIP', 'aws-chunked'])('as %s is refused with 415', async (encoding) => {
+    const server = await recording({ inputs: ['img'] });
+    const headers = { 'content-type': 'image/png', 'content-encoding': encoding };
+    const response = await server.app.inject({ method: 'POST', url: route, payload: png, headers });
+    expect(response.statusCode).toBe(415);
+    expect(response.headers['accept-encoding']).toBe('identity');
+    expect(message(response)).toContain(`Content-Encoding "${encoding}"`);
+    expect(server.seen()).toBeUndefined();
+  });
+
+  it.each(['identity', 'Identity', ''])('as "%s" is not', async (encoding) => {
+    const server = await recording({ inputs: ['img'] });
+    const headers = { 'content-type': 'image/png', 'content-encoding': encoding };
+    const response = await server.app.inject({ method: 'POST', url: route, payload: png, headers });
+    expect(response.statusCode).toBe(200);
+    expect(response.headers).not.toHaveProperty('accept-encoding');
+  });
+});
+
 describe('a form', () => {
   it('is refused when it is none', async () => {
     const response = await post(await recording(), 'nonsense', 'multipart/form-data; boundary=x');
