@@ -160,7 +160,7 @@ function queryParameters({ schema: { descriptor } }: DescribedService): JsonSche
       name: param.name,
       in: 'query',
       required: false,
-      description: `${param.description === '' ? '' : `${param.description}. `}For a body that is the input itself.`,
+      description: `${param.description === '' ? '' : `${param.description}. `}For a form, or a body that is the input itself.`,
       schema: paramSchema(param),
     })),
   };
