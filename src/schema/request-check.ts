@@ -46,7 +46,7 @@ export class RequestCheck {
   check(document: unknown, options: CheckOptions = {}): void {
     const schema = this.#options.schema();
     if (schema !== this.#rules.schema) this.#rules = new Rules(schema);
-    const unknown = [...(options.unread ?? [])].slice(0, mostUnknown);
+    const unknown = (options.unread ?? []).slice(0, mostUnknown);
     const fault = this.#rules.apply(document, options, unknown);
     if (fault !== null) throw invalid(fault);
     if (unknown.length > 0) this.#report(unknown);

@@ -13,7 +13,7 @@ const largestSlab = 256 * 1024;
  */
 export class BodyCollector {
   readonly #announced: number | null;
-  readonly #hold: Pick<BodyHold, 'take'>;
+  readonly #hold: Pick<BodyHold, 'take' | 'drop'>;
   #length = 0;
   /** What has arrived, as long as there is no `#whole`. */
   #pieces: Buffer[] = [];
@@ -28,7 +28,7 @@ export class BodyCollector {
    * @param announced its length, where the client has said it; it has that length at most
    * @param hold takes as many bytes as the body has
    */
-  constructor(announced: number | null, hold: Pick<BodyHold, 'take'>) {
+  constructor(announced: number | null, hold: Pick<BodyHold, 'take' | 'drop'>) {
     this.#announced = announced;
     this.#hold = hold;
   }
@@ -55,6 +55,15 @@ export class BodyCollector {
   /** The body, in one buffer of its own. Call it once. */
   finish(): Buffer {
     return this.#whole ?? this.#open(this.#length);
+  }
+
+  /** There will be no body: lets go of what has come. */
+  drop(): void {
+    this.#pieces = [];
+    this.#slab = Buffer.alloc(0);
+    this.#used = 0;
+    this.#whole = null;
+    this.#hold.drop();
   }
 
   #open(length: number): Buffer {

@@ -66,21 +66,30 @@ function readBody(payload: IncomingMessage, maxBytes: number, hold: BodyHold): P
       }
     };
     const onEnd = (): void => {
-      if (announced === null || body.length === announced) resolve(body.finish());
-      else stop(new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH());
+      if (announced !== null && body.length !== announced) stop(new errorCodes.FST_ERR_CTP_INVALID_CONTENT_LENGTH());
+      else {
+        // Whoever leaves from here on leaves a body that is in use.
+        listenNoMore();
+        resolve(body.finish());
+      }
+    };
+    const onError = (): void => {
+      stop(new AigesError('cancelled'));
+    };
+    const listenNoMore = (): void => {
+      payload.off('data', onData).off('end', onEnd).off('error', onError);
     };
     const stop = (why: Error): void => {
-      payload.off('data', onData).off('end', onEnd).resume();
-      hold.drop();
+      listenNoMore();
+      payload.resume();
+      // Its answer may have to wait for others on the same connection.
+      body.drop();
       reject(why);
     };
     if (announced !== null && announced > maxBytes) {
       stop(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
       return;
     }
-    payload.on('data', onData).on('end', onEnd);
-    payload.on('error', () => {
-      stop(new AigesError('cancelled'));
-    });
+    payload.on('data', onData).on('end', onEnd).on('error', onError);
   });
 }

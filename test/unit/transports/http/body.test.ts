@@ -72,6 +72,19 @@ describe('memory for bodies', () => {
     await eventually(() => post(server, whole)).toBe(200);
   });
 
+  it('is in use until the plugin has returned, though its client has left', async () => {
+    const hold = gate<readonly never[]>();
+    const server = await setup(() => hold.promise, limits);
+    const port = await listen(server);
+    const socket = unfinished(port, `Content-Length: ${whole.length}`, whole);
+    await eventually(() => server.runtime.calls).toBe(1);
+    socket.destroy();
+    await eventually(() => server.errors).toMatchObject([{ kind: 'cancelled' }]);
+    expect(await post(server, small)).toBe(503);
+    hold.open([]);
+    await eventually(() => post(server, whole)).toBe(200);
+  });
+
   it('is in use for a stream until its end', async () => {
     const server = await setup(() => [], { ...limits, takes: { once: false, stream: true } });
     const port = await listen(server);
