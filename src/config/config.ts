@@ -70,6 +70,8 @@ export interface HttpConfig {
   /** 0 takes a free one. */
   readonly port: number;
   readonly maxBodyBytes: number;
+  /** For the bodies of all requests together. */
+  readonly memoryBytes: number;
   /** Whether people get pages to look at. */
   readonly ui: boolean;
   /** Origins of pages that may call; "*" for all. */

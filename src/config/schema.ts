@@ -259,6 +259,12 @@ export const schema = {
       { active: true },
     ),
     maxBody: live(size({ min: 1, max: 511 * MiB }), 64 * MiB, 'Largest request body taken.'),
+    memory: live(
+      size({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      null,
+      'Most memory for the bodies of all requests together, from their first byte to the end of the answer; beyond it requests are answered 503. At least maxBody.',
+      { defaultText: '1GiB, or 4 times maxBody', sample: '"1GiB"' },
+    ),
     ui: live(boolean(), true, 'Serve the pages for people: the playground at /, and the API documentation at /docs.'),
     cors: live(
       list(origin),

@@ -30,10 +30,11 @@ function buildWire(plan: Plan): WireConfig {
   const { settings } = plan;
   const grpc = schema.grpc.keys;
   const longest = settings.get(keys.maxreceive);
+  const message = { key: 'maxreceive', bytes: longest };
   return {
     reusePort: settings.get(keys.reuseport) !== 0,
-    connectionMemory: memoryFor(plan, grpc.connectionMemory, Math.max(256 * MiB, 2 * longest)),
-    totalMemory: memoryFor(plan, grpc.memory, Math.max(1024 * MiB, 4 * longest)),
+    connectionMemory: memoryFor(plan, grpc.connectionMemory, Math.max(256 * MiB, 2 * longest), message),
+    totalMemory: memoryFor(plan, grpc.memory, Math.max(1024 * MiB, 4 * longest), message),
     streamWindow: settings.get(grpc.streamWindow),
     connectionWindow: settings.get(grpc.connectionWindow),
     maxConnections: settings.get(grpc.maxConnections),
@@ -53,9 +54,14 @@ export function buildHttp(plan: Plan): HttpConfig | null {
   const http = schema.http.keys;
   const address = chooseListener(plan);
   if (address === null) return null;
+  const maxBodyBytes = settings.get(http.maxBody);
   return {
     ...address,
-    maxBodyBytes: settings.get(http.maxBody),
+    maxBodyBytes,
+    memoryBytes: memoryFor(plan, http.memory, Math.max(1024 * MiB, 4 * maxBodyBytes), {
+      key: 'maxBody',
+      bytes: maxBodyBytes,
+    }),
     unknownFields: settings.get(http.unknownFields),
     ui: settings.get(http.ui),
     cors: settings.get(http.cors),
@@ -84,14 +90,18 @@ export function buildWs({ settings }: Plan): WsConfig {
   };
 }
 
-/** A message that exceeds the memory for it could never be received. */
-function memoryFor({ settings, report }: Plan, key: Key<number | null>, fallback: number): number {
+/** What exceeds the memory for it could never be received. */
+function memoryFor(
+  { settings, report }: Plan,
+  key: Key<number | null>,
+  fallback: number,
+  longest: { readonly key: string; readonly bytes: number },
+): number {
   const memory = settings.get(key) ?? fallback;
-  const longest = settings.get(keys.maxreceive);
-  if (memory < longest) {
+  if (memory < longest.bytes) {
     report.fault(
       settings.where(key),
-      `${formatSize(memory)} is less than maxreceive, ${formatSize(longest)}; choose at least that`,
+      `${formatSize(memory)} is less than ${longest.key}, ${formatSize(longest.bytes)}; choose at least that`,
     );
   }
   return memory;

@@ -20,6 +20,7 @@ const table = {
   noLicense: [10110, 'service license not enough'],
   // The same code: clients of the serving tier answer it by going to another node.
   shuttingDown: [10110, 'service is shutting down'],
+  noMemory: [10110, 'no memory for the request'],
   handleInUse: [10110, 'handle is already stored'],
   sessionTimeout: [10114, 'session timeout'],
   idleTimeout: [10114, 'time out'],

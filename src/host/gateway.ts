@@ -52,6 +52,7 @@ export class Gateway {
       onCall: onCall('http'),
       metrics: metrics === null ? undefined : () => metrics.text({ milliseconds: false }),
       maxBodyBytes: http.maxBodyBytes,
+      memoryBytes: http.memoryBytes,
       ui: http.ui,
       cors: http.cors,
       legacyErrors: http.legacyErrors,

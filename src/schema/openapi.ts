@@ -26,7 +26,7 @@ const failures: readonly (readonly [status: string, name: string, description: s
   ['429', 'Busy', 'Every licence is taken; try again after the seconds in Retry-After.', true],
   ['500', 'Failed', 'The plugin, or the loader, failed.'],
   ['501', 'Unsupported', 'The plugin does not take such calls.'],
-  ['503', 'ShuttingDown', 'The loader is shutting down.', true],
+  ['503', 'ShuttingDown', 'The loader is shutting down, or has no memory for the request.', true],
   ['504', 'Timeout', 'The plugin took too long.'],
 ];
 
@@ -160,7 +160,7 @@ function queryParameters({ schema: { descriptor } }: DescribedService): JsonSche
       name: param.name,
       in: 'query',
       required: false,
-      description: `${param.description === '' ? '' : `${param.description}. `}For a body that is the input itself.`,
+      description: `${param.description === '' ? '' : `${param.description}. `}For a form, or a body that is the input itself.`,
       schema: paramSchema(param),
     })),
   };

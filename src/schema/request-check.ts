@@ -20,6 +20,7 @@ export interface CheckOptions {
   readonly begins?: boolean;
   readonly continues?: boolean;
   readonly apart?: ReadonlyMap<string, Uint8Array>;
+  readonly unread?: readonly string[];
 }
 
 /** Fields that are remembered as reported. Requests choose their names. */
@@ -45,7 +46,7 @@ export class RequestCheck {
   check(document: unknown, options: CheckOptions = {}): void {
     const schema = this.#options.schema();
     if (schema !== this.#rules.schema) this.#rules = new Rules(schema);
-    const unknown: string[] = [];
+    const unknown = (options.unread ?? []).slice(0, mostUnknown);
     const fault = this.#rules.apply(document, options, unknown);
     if (fault !== null) throw invalid(fault);
     if (unknown.length > 0) this.#report(unknown);

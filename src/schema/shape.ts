@@ -11,6 +11,8 @@ export interface Shape {
   readonly fallback: unknown;
   /** What text is read as, for a value that need not be text. */
   readonly reads: 'number' | 'integer' | 'boolean' | null;
+  /** What it may only be read for, and only if the text is not there itself: for a value that may be text, too. */
+  readonly choices: readonly unknown[] | null;
 }
 
 const alternatives = ['allOf', 'anyOf', 'oneOf'] as const;
@@ -25,7 +27,7 @@ export function shapeOf(schema: JsonSchema): Shape {
     const schemas = lists.flatMap((list) => (Object.hasOwn(list, name) && isSchema(list[name]) ? [list[name]] : []));
     return [name, shapeOf(schemas.length === 1 && schemas[0] !== undefined ? schemas[0] : { allOf: schemas })] as const;
   });
-  const reads = readsOf(parts);
+  const reading = readingOf(parts);
   const { default: fallback } = schema;
   return {
     members: new Map(members),
@@ -35,8 +37,8 @@ export function shapeOf(schema: JsonSchema): Shape {
         ({ additionalProperties, patternProperties }) =>
           patternProperties !== undefined || (additionalProperties !== undefined && additionalProperties !== false),
       ),
-    fallback: typeof fallback === 'string' ? readText(fallback, reads) : fallback,
-    reads,
+    fallback: typeof fallback === 'string' ? readText(fallback, reading) : fallback,
+    ...reading,
   };
 }
 
@@ -49,10 +51,14 @@ function partsOf(schema: JsonSchema): JsonSchema[] {
   return [schema, ...inner.filter(isSchema).flatMap(partsOf)];
 }
 
-function readsOf(parts: readonly JsonSchema[]): Shape['reads'] {
+type Reading = Pick<Shape, 'reads' | 'choices'>;
+
+function readingOf(parts: readonly JsonSchema[]): Reading {
   const types = parts.flatMap(({ type }) => type ?? []);
-  if (types.includes('string')) return null;
-  return (['number', 'integer', 'boolean'] as const).find((type) => types.includes(type)) ?? null;
+  const reads = (['number', 'integer', 'boolean'] as const).find((type) => types.includes(type)) ?? null;
+  if (!types.includes('string')) return { reads, choices: null };
+  const choices = parts.flatMap((part) => (Array.isArray(part['enum']) ? (part['enum'] as unknown[]) : []));
+  return choices.length === 0 ? { reads: null, choices: null } : { reads, choices };
 }
 
 export interface SettleOptions {
@@ -68,7 +74,7 @@ export interface SettleOptions {
  * @returns what stands for the value from now on; objects are changed in place
  */
 export function settle(value: unknown, shape: Shape, options: SettleOptions, path: readonly string[] = []): unknown {
-  if (typeof value === 'string') return readText(value, shape.reads);
+  if (typeof value === 'string') return readText(value, shape);
   if (!isObject(value) || (shape.open && shape.members.size === 0)) return value;
   const { onUnknown, onRead } = options;
   for (const [key, member] of Object.entries(value)) {
@@ -90,8 +96,14 @@ export function settle(value: unknown, shape: Shape, options: SettleOptions, pat
   return value;
 }
 
+function readText(text: string, { reads, choices }: Reading): string | number | boolean {
+  if (choices === null) return readAs(text, reads);
+  const read = readAs(text, reads);
+  return choices.includes(read) && !choices.includes(text) ? read : text;
+}
+
 /** Text that says it exactly. */
-function readText(text: string, as: Shape['reads']): string | number | boolean {
+function readAs(text: string, as: Shape['reads']): string | number | boolean {
   if (as === null) return text;
   if (as === 'boolean') {
     if (/^(true|1)$/i.test(text)) return true;

@@ -155,7 +155,7 @@ const cases: readonly Case[] = [
       [{ payload: { a: 'x' } }, 10000, /payload\.a must be an object/, ['5.3 objects']],
       [{ parameter: 5 }, 10000, /parameter must be an object/, ['5.3 objects']],
       [{ parameter: { svc: [] } }, 10000, /parameter\.svc must be an object/, ['5.3 objects']],
-      [{ payload: { a: { status: 'done' } } }, 10001, /payload\.a\.status must be a number/, ['5.3 status']],
+      [{ payload: { a: { status: 'done' } } }, 10001, /payload\.a\.status must be 0, 1, 2 or 3/, ['5.3 status']],
     ] as const
   ).map(([body, code, message, covers]): Case => ({
     name: `refuses ${Buffer.isBuffer(body) ? 'broken UTF-8' : JSON.stringify(body)}`,

@@ -6,7 +6,7 @@ import { StreamAttributes } from '../../engine/output-attributes.js';
 import { resultStatus } from '../../engine/service.js';
 import { encodeError, encodeOnce } from '../json/codec.js';
 import { encodeOutput } from './answer.js';
-import { callOf, callOnce, type Exchange } from './once.js';
+import { callOf, callOnce, type Exchange, inputOf } from './once.js';
 
 /** Server-sent events, each with the blank line at its end. */
 export type Events = AsyncGenerator<string, void, undefined>;
@@ -37,8 +37,7 @@ export async function* streamEvents(exchange: Exchange): Events {
     end.signal.addEventListener('abort', close);
     if (end.signal.aborted) close();
     try {
-      // What is decoded is memory of the garbage collector.
-      session.put(1, { frames, last: true, release: () => undefined });
+      session.put(1, { ...inputOf(exchange), last: true });
       const attributes = new StreamAttributes(exchange.request.expect);
       for (let final = false; !final;) {
         const output = await session.next(end.signal);

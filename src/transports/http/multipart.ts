@@ -25,8 +25,13 @@ export function parseMultipart(body: Buffer, contentType: string): Promise<reado
     const fail = (detail: string): void => {
       reject(new AigesError('undecodableBody', { detail: `multipart/form-data: ${detail}` }));
     };
-    const parser = openParser(contentType, fail);
-    if (parser === null) return;
+    const boundary = boundaryOf(contentType);
+    if (boundary === null) {
+      fail('Boundary not found in Content-Type');
+      return;
+    }
+    const parser = openParser(boundary);
+    let begun = 0;
     // Both names are absent where the part has none, whatever the types say.
     const onPart = (
       name: string | undefined,
@@ -35,6 +40,7 @@ export function parseMultipart(body: Buffer, contentType: string): Promise<reado
       encoding: string,
       type: string,
     ): void => {
+      begun++;
       const chunks: Buffer[] = [];
       stream.on('error', (error: Error) => {
         fail(error.message);
@@ -58,23 +64,44 @@ export function parseMultipart(body: Buffer, contentType: string): Promise<reado
       fail(error instanceof Error ? error.message : String(error));
     });
     parser.on('finish', () => {
-      resolve(parts);
+      // The parser says nothing of a part that it cannot place.
+      if (begun < countParts(body, boundary)) {
+        fail('a part has no header Content-Disposition: form-data that can be read (of 2000 headers and 80 KiB)');
+      } else resolve(parts);
     });
     parser.end(body);
   });
 }
 
-/** null when the header cannot be used, which has been told then. */
-function openParser(contentType: string, fail: (detail: string) => void): BusboyInstance | null {
-  try {
-    return new Busboy({
-      headers: { 'content-type': contentType },
-      limits: { parts: maxParts },
-      // Values are bytes too: the text of an input may be in any charset.
-      isPartAFile: () => true,
-    });
-  } catch (error) {
-    fail((error as Error).message);
-    return null;
+/** null where there is none. Read here, so that parts are counted by what the parser looks for. */
+function boundaryOf(contentType: string): string | null {
+  const match = /;\s*boundary=(?:"([!#-[\]-~ ]+)"|([!#-:<-[\]-~]+))/i.exec(contentType);
+  return match?.[1] ?? match?.[2] ?? null;
+}
+
+function openParser(boundary: string): BusboyInstance {
+  return new Busboy({
+    headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
+    limits: { parts: maxParts },
+    // Values are bytes too: the text of an input may be in any charset.
+    isPartAFile: () => true,
+  });
+}
+
+/** How often a part begins; of more than there may be, one more. */
+function countParts(body: Buffer, boundary: string): number {
+  const delimiter = Buffer.from(`\r\n--${boundary}`);
+  const atOnce = delimiter.subarray(2);
+  let behind = body.subarray(0, atOnce.length).equals(atOnce) ? atOnce.length : endOf(delimiter, body, 0);
+  let count = 0;
+  while (behind !== -1 && count <= maxParts && body.toString('latin1', behind, behind + 2) !== '--') {
+    count++;
+    behind = endOf(delimiter, body, behind);
   }
+  return count;
+}
+
+function endOf(delimiter: Buffer, body: Buffer, from: number): number {
+  const at = body.indexOf(delimiter, from);
+  return at === -1 ? -1 : at + delimiter.length;
 }

@@ -2,14 +2,18 @@ import type { Output } from '../../core/runtime.js';
 import type { Signal } from '../../core/signal.js';
 import { AigesError } from '../../core/errors.js';
 import { openDeadline } from '../../engine/deadline.js';
+import type { Input } from '../../engine/input.js';
 import type { OnceRequest } from '../json/codec.js';
 import { type Endpoint, passedParams } from '../json/endpoint.js';
+import type { BodyHold } from './body-memory.js';
 
 /** A request on its way: what every form of answer needs of it. */
 export interface Exchange {
   readonly endpoint: Endpoint;
   readonly sid: string;
   readonly request: OnceRequest;
+  /** The memory that its frames lie in. */
+  readonly body: Pick<BodyHold, 'retain' | 'release'>;
   /** Abort when nobody waits for an answer any more: the client has left, or the loader stops. */
   readonly ends: readonly Signal[];
 }
@@ -26,6 +30,17 @@ export function callOf({ endpoint, sid, request }: Exchange): {
   return { sid, tag: sid, params: passedParams(request, endpoint, sid), resourceIds: [], expect: request.expect };
 }
 
+/** Its whole input. What takes it releases it. */
+export function inputOf({ request, body }: Exchange): Input {
+  body.retain();
+  return {
+    frames: request.frames,
+    release: () => {
+      body.release();
+    },
+  };
+}
+
 /**
  * Makes a one-shot call.
  * @param timeoutMs milliseconds that it may take
@@ -37,8 +52,7 @@ export async function callOnce(exchange: Exchange, timeoutMs: number): Promise<O
   try {
     return await exchange.endpoint.service.once(
       { ...call, signal: deadline.signal, deadline: deadline.at },
-      // The decoded frames are memory of the garbage collector.
-      { frames: exchange.request.frames, release: () => undefined },
+      inputOf(exchange),
     );
   } finally {
     deadline.close();

@@ -80,6 +80,7 @@ async function answer(
   void reply.over.then(() => {
     gone.abort();
   });
+  refuseEncoded(request, reply);
   const form = chooseForm(endpoint, request.headers.accept);
   const streams = form === 'events' && endpoint.service.capabilities.stream;
   const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
@@ -87,7 +88,13 @@ async function answer(
   // The body of a stream is all of it: its inputs end with it, which is what engines look for.
   const status = streams ? DataStatus.end : DataStatus.once;
   const decoded = await readRequest({ bytes, contentType: request.sentType, query }, endpoint, status);
-  const exchange: Exchange = { endpoint, sid, request: decoded, ends: [gone.signal, options.shutdown] };
+  const exchange: Exchange = {
+    endpoint,
+    sid,
+    request: decoded,
+    body: request.bodyHold,
+    ends: [gone.signal, options.shutdown],
+  };
   if (form === 'events') {
     const events = streams ? streamEvents(exchange) : onceEvents(exchange, options.onceTimeoutMs);
     return sendEvents(withPings(events, options.pingMs), options, request, reply, sid);
@@ -97,6 +104,14 @@ async function answer(
   return form === 'bytes'
     ? sendBytes(reply, output, decoded.expect)
     : sendJson(reply, encodeOutput(output, sid, decoded.expect));
+}
+
+/** @throws HttpRefusal 415 for a body that the plugin would have to decode first */
+function refuseEncoded({ headers }: FastifyRequest, reply: FastifyReply): void {
+  const encoding = headers['content-encoding'] ?? '';
+  if (/^\s*(identity)?\s*$/i.test(encoding)) return;
+  reply.header('accept-encoding', 'identity');
+  throw new HttpRefusal(415, `a body with Content-Encoding "${encoding}" is not taken; send it as it is`);
 }
 
 /** @throws HttpRefusal 406 */

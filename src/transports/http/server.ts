@@ -3,16 +3,16 @@ import cors from '@fastify/cors';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { AigesError } from '../../core/errors.js';
 import type { Endpoint } from '../json/endpoint.js';
+import { type BodyLimits, takeAnyBody } from './body.js';
 import { answerBadUrl, answerBrokenRequest, answerUnknownRoutes, sendError } from './errors.js';
-import { mediaTypeName } from './media-types.js';
 import { OpenAnswers } from './open-answers.js';
 import { serveDocs } from './pages.js';
 import { registerPlayground } from './playground.js';
 import { type CallOptions, contextOf, serveEndpoint } from './routes.js';
+import { httpStatus } from './status.js';
 
-export interface HttpOptions extends CallOptions {
+export interface HttpOptions extends CallOptions, BodyLimits {
   readonly services: readonly Endpoint[];
-  readonly maxBodyBytes: number;
   /** Whether every service can take calls. */
   readonly ready: () => boolean;
   /** The OpenAPI document about the services. */
@@ -64,10 +64,6 @@ export interface HttpServer extends FastifyInstance {
 }
 
 declare module 'fastify' {
-  interface FastifyRequest {
-    /** Content-Type as the client sent it; empty for none. */
-    sentType: string;
-  }
   interface FastifyReply {
     /** Resolves when the answer is out, or its client has left. */
     over: Promise<void>;
@@ -79,7 +75,6 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   const { patience } = options;
   const open = new OpenAnswers();
   const app = Fastify({
-    bodyLimit: options.maxBodyBytes,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     keepAliveTimeout: patience.keepAliveMs,
@@ -94,7 +89,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     frameworkErrors: answerBadUrl,
   });
   app.server.maxConnections = options.maxConnections;
-  takeAnyBody(app);
+  takeAnyBody(app, options);
   endSlowReaders(app, patience.sendMs);
   const answered = watchAnswers(app, open, options.onRequest);
   closeConnectionsAtTheEnd(app, answered);
@@ -131,25 +126,9 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     const client = caught.statusCode !== undefined && caught.statusCode < 500;
     const error = client ? new AigesError('undecodableBody', { detail: caught.message }) : AigesError.from(caught);
     options.onError(error, contextOf(request, ''));
-    return sendError(reply, error, '', options.legacyErrors ? 500 : (caught.statusCode ?? 500));
+    return sendError(reply, error, '', options.legacyErrors ? 500 : (caught.statusCode ?? httpStatus(error)));
   });
   return Object.assign(app, { answered, answering: open.has.bind(open) });
-}
-
-/** Bodies of every type are read into memory; what they are is decided with the service at hand. */
-function takeAnyBody(app: FastifyInstance): void {
-  app.decorateRequest('sentType', '');
-  // Clients of the original send JSON under any content type, or none, or one that is no content type at all.
-  app.addHook('onRequest', (request, _reply, done) => {
-    const sent = request.headers['content-type'] ?? '';
-    request.sentType = mediaTypeName(sent) === '' ? '' : sent;
-    request.headers['content-type'] = 'application/octet-stream';
-    done();
-  });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body);
-  });
 }
 
 /** A connection whose call was running when the server began to close would otherwise be kept alive, and keep us. */

@@ -15,6 +15,7 @@ const statuses: Partial<Record<ErrorName, number>> = {
   cancelled: 499,
   noLicense: 429,
   shuttingDown: 503,
+  noMemory: 503,
   unsupported: 501,
 };
 
@@ -22,7 +23,9 @@ export function httpStatus(error: AigesError): number {
   return error instanceof HttpRefusal ? error.status : (statuses[error.kind] ?? 500);
 }
 
+const passing: readonly ErrorName[] = ['noLicense', 'shuttingDown', 'noMemory'];
+
 /** Seconds after which a refused client may try again; null when trying again does not help. */
 export function retryAfter(error: AigesError): number | null {
-  return error.kind === 'noLicense' || error.kind === 'shuttingDown' ? 1 : null;
+  return passing.includes(error.kind) ? 1 : null;
 }

@@ -1,5 +1,6 @@
 import { AigesError } from '../../core/errors.js';
 import { dataTypeName } from '../../core/frame.js';
+import { formatPath } from '../../core/json.js';
 import { decodeDocument, type JsonObject, type OnceRequest, parseDocument } from '../json/codec.js';
 import type { Endpoint } from '../json/endpoint.js';
 import { dataTypeOf, encodingOf, isEncoding, mediaTypeName } from './media-types.js';
@@ -22,6 +23,8 @@ interface Upload {
   readonly document: JsonObject;
   /** By input; its place in the document is empty. */
   readonly data: ReadonlyMap<string, Buffer>;
+  /** Names in the query string that mean nothing. */
+  readonly unread: readonly string[];
 }
 
 /** Types under which clients of the original send JSON; one of those who do not say what they send is among them. */
@@ -36,19 +39,20 @@ const documentField = 'request';
  * @throws AigesError saying what is wrong with it, and where
  */
 export async function readRequest(body: Body, endpoint: Endpoint, status: number): Promise<OnceRequest> {
-  const { document, data } = await readUpload(body, endpoint);
-  endpoint.check(document, { apart: data });
+  const { document, data, unread } = await readUpload(body, endpoint);
+  endpoint.check(document, { apart: data, unread: unread.map((name) => formatPath(['query', name])) });
   return decodeDocument(document, { statusOf: () => status, apart: data });
 }
 
 async function readUpload(body: Body, endpoint: Endpoint): Promise<Upload> {
   const type = mediaTypeName(body.contentType);
   if (type === 'multipart/form-data') {
-    return readForm(await parseMultipart(body.bytes, body.contentType), endpoint);
+    return readForm(body, await parseMultipart(body.bytes, body.contentType), endpoint);
   }
   const isJson = type === 'application/json' || type.endsWith('+json');
   if (isJson || (unspecific.has(type) && looksLikeJson(body.bytes))) {
-    return { document: parseDocument(body.bytes), data: new Map() };
+    // Not parameters: clients of the original add what they like to a URL.
+    return { document: parseDocument(body.bytes), data: new Map(), unread: Object.keys(body.query) };
   }
   return readRaw(body, type, endpoint);
 }
@@ -77,17 +81,19 @@ function readRaw({ bytes, contentType, query }: Body, type: string, endpoint: En
   }
   if (bytes.length === 0) throw new AigesError('undecodableBody', { detail: 'the body is empty' });
   const draft = new Draft(endpoint, {});
-  for (const [name, value] of Object.entries(query)) {
-    for (const each of [value].flat()) draft.setParam(name, each);
-  }
+  draft.setQuery(query);
   draft.setInput(input, bytes, contentType);
   return draft.upload;
 }
 
-/** Files are inputs, fields are parameters, and one field may hold a document that the rest is added to. */
-function readForm(parts: readonly Part[], endpoint: Endpoint): Upload {
+/**
+ * Files are inputs, fields are parameters, and one field may hold a document that the rest is added to. Parameters may
+ * be in the query string as well.
+ */
+function readForm({ query }: Body, parts: readonly Part[], endpoint: Endpoint): Upload {
   const given = parts.find(({ name }) => name === documentField);
   const draft = new Draft(endpoint, given === undefined ? {} : parseDocument(given.data));
+  draft.setQuery(query);
   for (const part of parts) {
     if (part === given) continue;
     if (isInput(part, endpoint)) draft.setInput(part.name, part.data, part.contentType);
@@ -137,7 +143,13 @@ class Draft {
   constructor(endpoint: Endpoint, document: JsonObject) {
     this.#endpoint = endpoint;
     this.#payload = openObject(document, 'payload', 'payload');
-    this.upload = { document, data: this.#data };
+    this.upload = { document, data: this.#data, unread: [] };
+  }
+
+  setQuery(query: Body['query']): void {
+    for (const [name, value] of Object.entries(query)) {
+      for (const each of [value].flat()) this.setParam(name, each);
+    }
   }
 
   setParam(name: string, value: string): void {

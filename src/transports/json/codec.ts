@@ -1,7 +1,7 @@
 import type { ExpectedOutput } from '../../core/call.js';
 import { formatDecimal } from '../../core/decimal.js';
 import { AigesError } from '../../core/errors.js';
-import { DataType, dataTypeName, type DataTypeName, type Frame } from '../../core/frame.js';
+import { DataStatus, DataType, dataTypeName, type DataTypeName, type Frame } from '../../core/frame.js';
 import { describeJson } from '../../core/json.js';
 
 type Json = null | boolean | number | string | Json[] | JsonObject;
@@ -162,10 +162,12 @@ function decodePayload(name: string, payload: JsonObject, { statusOf, apart }: D
   return { key: name, data, type: type ?? DataType.text, status: status ?? statusOf(name), desc };
 }
 
+const statuses: readonly number[] = Object.values(DataStatus);
+
 function decodeStatus(value: Json, path: string): number {
   const status = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  if (typeof status !== 'number' || !Number.isFinite(status)) throw inconvertible(path, 'a number', value);
-  return Math.round(status);
+  if (typeof status === 'number' && statuses.includes(status)) return status;
+  throw inconvertible(path, '0, 1, 2 or 3', value);
 }
 
 /** Strings are base64, text included; anything structured is handed on as the JSON it is. */

@@ -27,6 +27,8 @@ export interface CheckOptions {
   readonly continues?: boolean;
   /** Data that is not in the document, by input; the document has an empty text in its place. */
   readonly apart?: ReadonlyMap<string, Uint8Array>;
+  /** Paths of what came besides the document, and means nothing to the service. */
+  readonly unread?: readonly string[];
 }
 
 /** The parameters that the plugin gets: those of the request, and the headers that are passed on. */

@@ -96,6 +96,7 @@ describe('what cannot be served is refused with the key, the fault and the fix',
       '[svcName]\nmaxreceive = 64\n[grpc]\nconnectionMemory = "63MiB"',
       'aiges.toml: grpc.connectionMemory: 63MiB is less than maxreceive, 64MiB; choose at least that',
     ],
+    ['[http]\nmemory = "63MiB"', 'aiges.toml: http.memory: 63MiB is less than maxBody, 64MiB; choose at least that'],
     [
       '[plugin]\nkind = "python"',
       'aiges.toml: plugin.kind: "python" is not available: Python plugins come with a later version; this one serves C engines and TypeScript',
@@ -159,7 +160,7 @@ describe('what cannot be served is refused with the key, the fault and the fix',
     ['[fc]\nhttp_listen = ":1"', 'aiges.toml: fc.http_listen: unknown key; http_listen belongs to [wrapper]'],
     [
       '[http]\nquux = 1',
-      'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody, ui, cors, legacyErrors, connections, headersTimeout, bodyTimeout, sendTimeout, keepAlive, unknownFields',
+      'aiges.toml: http.quux: unknown key; [http] takes listen, maxBody, memory, ui, cors, legacyErrors, connections, headersTimeout, bodyTimeout, sendTimeout, keepAlive, unknownFields',
     ],
     [
       '[ws]\nquux = 1',
@@ -304,6 +305,14 @@ describe('memory for messages', () => {
     const { wire } = parse('[svcName]\nmaxreceive = 1024').config.grpc;
     expect(wire).toMatchObject({ connectionMemory: 2 * 2 ** 30, totalMemory: 4 * 2 ** 30 });
   });
+
+  test('grows with the longest body when nobody chose it', () => {
+    expect(parse('[http]\nmaxBody = "500MiB"').config.http?.memoryBytes).toBe(2000 * 2 ** 20);
+  });
+
+  test('has room for the longest body', () => {
+    expect(parse('[http]\nmaxBody = "2MiB"\nmemory = "2MiB"').config.http?.memoryBytes).toBe(2 * 2 ** 20);
+  });
 });
 
 describe('[ws]', () => {
@@ -363,6 +372,7 @@ describe('defaults', () => {
         host: '127.0.0.1',
         port: 1888,
         maxBodyBytes: 67108864,
+        memoryBytes: 1_073_741_824,
         unknownFields: 'warn',
         ui: true,
         cors: [],

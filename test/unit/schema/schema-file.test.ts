@@ -327,6 +327,31 @@ describe('a legacy document', () => {
       'parameter.music.mode must be a string or a number, but is true',
     ],
     ['the other of two types', { mode: { type: 'string|number' } }, { mode: 5 }, null],
+    [
+      'a number of two types as text',
+      { mode: { type: 'string|number', enums: [8000, 16000] } },
+      { mode: '8000' },
+      null,
+    ],
+    [
+      'a number of two types that is another one',
+      { mode: { type: 'string|number', enums: [8000, 16000] } },
+      { mode: '8001' },
+      'parameter.music.mode must be 8000 or 16000, but is "8001"',
+    ],
+    [
+      'a text that looks like a number',
+      { mode: { type: 'string|number', enums: ['8000', 1] } },
+      { mode: '8000' },
+      null,
+    ],
+    ['a default of two types as text', { mode: { type: 'string|number', enums: [8000], default: '8000' } }, {}, null],
+    [
+      'a boolean of two types as text',
+      { mode: { type: 'string|bool', enums: ['auto', true] } },
+      { mode: 'true' },
+      null,
+    ],
     ['bool', { mode: { type: 'bool' } }, { mode: 5 }, 'parameter.music.mode must be a boolean, but is 5'],
     [
       'lengths in bytes',

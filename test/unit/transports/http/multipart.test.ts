@@ -4,6 +4,8 @@ import { form } from '../../../fixtures/forms.js';
 
 const type = 'multipart/form-data; boundary=x';
 
+const begin = '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n';
+
 describe('parseMultipart', () => {
   it.each([
     ['no boundary', 'multipart/form-data', form([]), /Boundary not found/],
@@ -29,6 +31,33 @@ describe('parseMultipart', () => {
       ),
       /part "a" has Content-Transfer-Encoding base64/,
     ],
+    [
+      'a part without Content-Disposition behind others',
+      type,
+      Buffer.from(`${begin}--x\r\nContent-Type: image/png\r\n\r\nabc\r\n--x--\r\n`),
+      /a part has no header Content-Disposition/,
+    ],
+    [
+      'a part that is an attachment, before others',
+      type,
+      Buffer.from(`--x\r\nContent-Disposition: attachment; name="b"\r\n\r\nabc\r\n${begin}--x--\r\n`),
+      /no header Content-Disposition: form-data/,
+    ],
+    [
+      'a part whose name comes after thousands of headers',
+      type,
+      Buffer.from(
+        `${begin}--x\r\n${'a: b\r\n'.repeat(3000)}Content-Disposition: form-data; name="b"\r\n\r\nabc\r\n--x--\r\n`,
+      ),
+      /no header Content-Disposition/,
+    ],
+    [
+      'a part without an end to its headers',
+      type,
+      Buffer.from(`${begin}--x\r\nA: b\r\n--x--\r\n`),
+      /no header Content-Disposition/,
+    ],
+    ['a boundary of other letters', 'multipart/form-data; boundary="\u00e9"', form([]), /boundary/i],
   ])('refuses %s', async (_name, contentType, body, detail) => {
     await expect(parseMultipart(body, contentType)).rejects.toMatchObject({
       kind: 'undecodableBody',
@@ -40,6 +69,18 @@ describe('parseMultipart', () => {
     const parts = Array.from({ length: 1001 }, (_, index) => ({ name: `p${index}`, data: 'x' }));
     await expect(parseMultipart(form(parts), type)).rejects.toMatchObject({ status: 413 });
     await expect(parseMultipart(form(parts.slice(1)), type)).resolves.toHaveLength(1000);
+  });
+
+  it('takes a form with text around it', async () => {
+    const body = Buffer.from(`before\r\n${begin}${begin}--x--\r\nafter\r\n--x\r\n`);
+    await expect(parseMultipart(body, type)).resolves.toMatchObject([{ name: 'a' }, { name: 'a' }]);
+  });
+
+  it('takes a boundary of any letters that there may be, in quotes', async () => {
+    const boundary = "A0'()+_,-./:=? x";
+    const body = form([{ name: 'a', data: 'b' }], boundary);
+    const header = `multipart/form-data; charset=utf-8; Boundary="${boundary}"`;
+    await expect(parseMultipart(body, header)).resolves.toMatchObject([{ name: 'a' }]);
   });
 
   it('gives every part as the bytes that it is, without a copy', async () => {

@@ -1,5 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HttpServer } from '../../../../src/transports/http/server.js';
 import { eventually } from '../../../fixtures/eventually.js';
@@ -122,6 +124,34 @@ describe('a client that is slow', () => {
     await eventually(() => wire.received).toContain('"text":"hello"');
   });
 
+  it('and leaves in the middle of its body has left, and done nothing wrong', async () => {
+    const { app, errors, runtime } = await setup(() => []);
+    const wire = new Wire(await listen({ app }));
+    wire.write(head('Content-Length: 100\r\n') + '{"payload"');
+    await eventually(() => connections(app)).toBe(1);
+    wire.destroy();
+    await eventually(() => errors).toMatchObject([{ kind: 'cancelled' }]);
+    expect(runtime.calls).toBe(0);
+  });
+
+  it('costs little more than its bytes, whatever its chunks', async () => {
+    const count = 200_000;
+    const { app } = await setup((_call, frames) => frames, { maxBodyBytes: count + 100 });
+    let server: Socket | undefined;
+    app.server.once('connection', (socket: Socket) => (server = socket));
+    const wire = new Wire(await listen({ app }));
+    const before = await heldBytes();
+    const begin = head('Transfer-Encoding: chunked\r\n');
+    const chunks = '1\r\n \r\n'.repeat(count);
+    wire.write(begin + chunks);
+    await eventually(() => server?.bytesRead).toBe(begin.length + chunks.length);
+    // With an object for each chunk it is two hundred times as much.
+    expect((await heldBytes()) - before).toBeLessThan(10 * count);
+    const document = '{"payload":{"a":{"text":"aGVsbG8="}}}';
+    wire.write(`${document.length.toString(16)}\r\n${document}\r\n0\r\n\r\n`);
+    await eventually(() => wire.received).toContain('"text":"hello"');
+  });
+
   it('is refused beyond the limit for bodies, with a length or without', async () => {
     const { app, runtime } = await setup(() => []);
     const port = await listen({ app });
@@ -212,6 +242,19 @@ describe('the end of the server', () => {
     await Promise.all([answered, closed]);
   });
 });
+
+/** What is left of the memory of objects and buffers after the garbage is gone. */
+async function heldBytes(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  // Buffers that the first one finds are given back a turn later.
+  for (let i = 0; i < 2; i++) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
 
 function connections({ server }: HttpServer): Promise<number> {
   return new Promise((resolve, reject) => {

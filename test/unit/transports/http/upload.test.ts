@@ -177,6 +177,52 @@ describe('a raw body', () => {
   });
 });
 
+describe('the query string of a JSON request', () => {
+  const payload = JSON.stringify({ payload: { img: { image: png.toString('base64') } } });
+
+  it.each([
+    ['described', digits],
+    ['not described', null],
+  ])('is of no use, and treated as a field that nobody knows, where the service is %s', async (_how, declared) => {
+    const schema = declared === null ? describeService(null, 'echo') : describeService(declared, 'echo');
+    for (const unknownFields of ['refuse', 'warn', 'ignore'] as const) {
+      const reported: string[] = [];
+      const requests = new RequestCheck({
+        schema: () => schema,
+        unknownFields,
+        onUnknown: (path) => reported.push(path),
+      });
+      const server = await recording({ check: requests.check.bind(requests) });
+      const response = await post(server, payload, 'application/json', '?threshold=0.5&%24=1');
+      expect(response.statusCode).toBe(unknownFields === 'refuse' ? 400 : 200);
+      if (unknownFields === 'refuse') {
+        expect(message(response)).toContain('query.threshold is no field of this service');
+      }
+      expect(reported).toEqual(unknownFields === 'warn' ? ['query.threshold', 'query["$"]'] : []);
+    }
+  });
+});
+
+describe('a body that is encoded', () => {
+  it.each(['gzip', 'br, identity', 'GZIP', 'aws-chunked'])('as %s is refused with 415', async (encoding) => {
+    const server = await recording({ inputs: ['img'] });
+    const headers = { 'content-type': 'image/png', 'content-encoding': encoding };
+    const response = await server.app.inject({ method: 'POST', url: route, payload: png, headers });
+    expect(response.statusCode).toBe(415);
+    expect(response.headers['accept-encoding']).toBe('identity');
+    expect(message(response)).toContain(`Content-Encoding "${encoding}"`);
+    expect(server.seen()).toBeUndefined();
+  });
+
+  it.each(['identity', 'Identity', ''])('as "%s" is not', async (encoding) => {
+    const server = await recording({ inputs: ['img'] });
+    const headers = { 'content-type': 'image/png', 'content-encoding': encoding };
+    const response = await server.app.inject({ method: 'POST', url: route, payload: png, headers });
+    expect(response.statusCode).toBe(200);
+    expect(response.headers).not.toHaveProperty('accept-encoding');
+  });
+});
+
 describe('a form', () => {
   it('is refused when it is none', async () => {
     const response = await post(await recording(), 'nonsense', 'multipart/form-data; boundary=x');
@@ -253,6 +299,25 @@ describe('a form', () => {
       expect(response.json()).toMatchObject({ header: { code: 10000 } });
     },
   );
+
+  it('has parameters in the query string too, checked as its fields are', async () => {
+    const server = await recording({ descriptor: digits, check: checkOf(digits) });
+    const send = (query: string, fields: readonly FormPart[] = []): Promise<LightMyRequestResponse> =>
+      post(
+        server,
+        form([{ name: 'img', data: png, filename: 'a.png' }, ...fields]),
+        'multipart/form-data; boundary=x',
+        query,
+      );
+    expect((await send('?threshold=abc')).statusCode).toBe(400);
+    expect(message(await send('?unheard=1'))).toContain('parameter.echo.unheard is no field of this service');
+    expect(message(await send('?lang=en', [{ name: 'lang', data: 'zh' }]))).toContain(
+      'parameter "lang" comes more than once',
+    );
+    expect(server.seen()).toBeUndefined();
+    expect((await send('?threshold=0.5', [{ name: 'lang', data: 'zh' }])).statusCode).toBe(200);
+    expect(server.seen()?.params).toEqual({ threshold: '0.5', lang: 'zh' });
+  });
 
   it('has inputs, parameters, and a document that they are added to', async () => {
     const server = await recording({ descriptor: digits });

@@ -38,7 +38,14 @@ describe('decodeOnce', () => {
     ['base64 of the URL alphabet', '{"payload":{"a":{"image":"_-_-"}}}', 10001, /not base64/],
     ['a number as data', '{"payload":{"a":{"text":5}}}', 10001, /payload\.a\.text must be a base64 string/],
     ['two kinds of data', '{"payload":{"a":{"text":"","image":""}}}', 10001, /one kind of data/],
-    ['a status that is no number', '{"payload":{"a":{"status":"last"}}}', 10001, /payload\.a\.status must be a number/],
+    ...['"last"', '7', '-1', '1e99', '1.5', '"4"', '""', 'true', '[3]'].map(
+      (status): [string, string, number, RegExp] => [
+        `the status ${status}`,
+        `{"payload":{"a":{"status":${status}}}}`,
+        10001,
+        /payload\.a\.status must be 0, 1, 2 or 3, but is/,
+      ],
+    ),
     [
       'an unknown data type',
       '{"parameter":{"s":{"r":{"data_type":"film"}}}}',
@@ -144,6 +151,12 @@ describe('a body that is nested too deeply', () => {
 
 describe('decodeDocument', () => {
   const document = (text: string): JsonObject => parseDocument(Buffer.from(text));
+
+  it.each(['2', '"2"', '2.0', '" 2"'])('takes the status %s', (status) => {
+    const { frames } = decodeOnce(Buffer.from(`{"payload":{"a":{"status":${status}}}}`));
+    expect(frames).toMatchObject([{ status: 2 }]);
+    expect(frames[0]?.desc.get('status')).toBe('2');
+  });
 
   it('asks for the status of an input that says none, and takes data that is not in the document', () => {
     const asked: unknown[] = [];
