@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, type Frame } from '../../../../src/core/frame.js';
@@ -53,6 +54,47 @@ describe('time', () => {
     await client.next();
     expect((await client.ended).reason).toBe('time out');
     clearInterval(pinging);
+  });
+
+  it.each([
+    ['time without a frame', { idleTimeoutMs: 1000 }],
+    ['time between two pings', { pingMs: 500 }],
+  ])('is not up for a client that is busy sending one frame: %s', async (_which, limits) => {
+    const setup = await openWs({ runtime: echoRuntime(), limits });
+    const client = await setup.raw();
+    const frame = rawText('x'.repeat(300), 2);
+    const piece = Math.ceil(frame.length / 40);
+    for (let at = 0; at < frame.length; at += piece) {
+      client.write(frame.subarray(at, at + piece));
+      await delay(60);
+    }
+    await eventually(() => client.frames.map(({ opcode }) => opcode).filter((opcode) => opcode !== 9)).toEqual([
+      1, 1, 8,
+    ]);
+    expect(setup.errors).toEqual([]);
+    client.reset();
+  });
+
+  it.each([
+    ['stops in the middle of a frame', { idleTimeoutMs: 300 }, 0, 'time out'],
+    ['sends pings in the middle of a frame, byte by byte', { idleTimeoutMs: 300 }, 9, 'time out'],
+    ['sends a frame for ever', { sessionTimeoutMs: 600, idleTimeoutMs: 300, pingMs: 200 }, 1, 'session timeout'],
+  ])('is up for a client that %s', async (_what, limits, opcode, message) => {
+    const setup = await openWs({ limits });
+    const client = await setup.raw();
+    // A control frame may stand between the fragments of a message.
+    client.write(rawFrame({ opcode: 1, data: '{', fin: false }));
+    const rest =
+      opcode === 9
+        ? Buffer.concat(Array.from({ length: 100 }, () => rawFrame({ opcode: 9, data: 'x' })))
+        : rawFrame({ opcode: 0, data: ' '.repeat(1000) });
+    let at = 0;
+    const dripping = setInterval(() => {
+      if (opcode !== 0) client.write(rest.subarray(at, ++at));
+    }, 20);
+    await eventually(() => setup.errors.map((error) => error.message)).toEqual([message]);
+    clearInterval(dripping);
+    client.reset();
   });
 
   it('stands still while the plugin owes the results of a whole input', async () => {
