@@ -27,7 +27,7 @@ export interface HttpOptions extends CallOptions {
   /** Connections at the same time; further ones are closed at once. */
   readonly maxConnections: number;
   /** Told about every request when it is over. */
-  readonly onRequest?: (entry: RequestEntry) => void;
+  readonly onRequest?: ((entry: RequestEntry) => void) | undefined;
 }
 
 /** How long a client may take, in milliseconds. */
