@@ -195,7 +195,22 @@ describe('pings', () => {
     expect(await client.rest()).toHaveLength(21);
   });
 
-  it('of a client in a flood are answered or its connection is cut, and hold nothing', async () => {
+  it('of a client that does not read the answers end its connection before many wait', async () => {
+    const setup = await openWs();
+    const client = await setup.raw();
+    client.write(rawText('x', 1));
+    const stream = await setup.stream();
+    client.pause();
+    const ping = rawFrame({ opcode: 9, data: 'x'.repeat(125) });
+    const pings = Buffer.concat(Array.from({ length: 8192 }, () => ping));
+    // More than the system takes for somebody who does not read.
+    for (let i = 0; i < 64; i++) client.write(pings);
+    await eventually(() => stream.closed).toBe(1);
+    await setup.expectNothingLeft();
+    client.reset();
+  });
+
+  it('of a client in a flood are answered or its connection is cut', async () => {
     const setup = await openWs();
     const client = await setup.raw();
     client.pause();
@@ -244,12 +259,18 @@ describe('a plugin that is slower than its client', () => {
   });
 
   it('has it wait for small frames that came in one piece too', async () => {
-    const { runtime, letGo } = heldRuntime();
-    const setup = await openWs({ runtime, limits: { maxFrames: 2 } });
+    const { runtime, letGo, writes } = heldRuntime();
+    let decoded = 0;
+    const check = (): void => {
+      decoded++;
+    };
+    const setup = await openWs({ runtime, limits: { maxFrames: 2 }, endpoint: { check } });
     const client = await setup.raw();
     const frames = 5000;
     client.write(...Array.from({ length: frames }, () => rawText('x', 1)), rawText('end', 2));
+    await eventually(writes).toBe(1);
     await turns(50);
+    expect([writes(), decoded]).toEqual([1, 2]);
     letGo();
     await eventually(() => client.frames.length).toBe(frames + 3);
     client.finish();
