@@ -381,7 +381,11 @@ export const schema = {
       'HTTP requests, and single requests over WebSocket, that wait for a place when [fc].max are running.',
     ),
     onceTimeout: live(duration({ min: 1, max: longest }), 120_000, 'Time for one request where the client gives none.'),
-    drainTimeout: live(duration({ min: 0, max: day }), 10_000, 'Time for running requests when the loader stops.'),
+    drainTimeout: live(
+      duration({ min: 0, max: day }),
+      10_000,
+      'Time for requests that run or wait when the loader stops.',
+    ),
     resize: live(
       boolean(),
       false,
@@ -542,7 +546,7 @@ export const schema = {
     readTimeout: live(
       integer({ min: 0, max: longestSeconds, unit: 's' }),
       15,
-      'Time without a frame after which a connection ends, while the client is the one to go on. 0 for no limit.',
+      'Time without a frame, or a part of one, after which a connection ends, while the client is the one to go on. 0 for no limit.',
     ),
     sessionTimeout: live(
       integer({ min: 0, max: longestSeconds, unit: 's' }),

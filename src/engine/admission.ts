@@ -106,14 +106,14 @@ export class Admission {
     });
   }
 
-  /** Refuses everyone from now on, those who wait included. Running calls are not touched. */
+  /** Refuses everyone who comes from now on. Who runs and who waits by then has been let in, and is served. */
   close(): void {
     this.#closed = true;
-    for (const waiter of [...this.#waiting]) waiter.refuse(closedError());
   }
 
-  /** Resolves when no permit is out. Only meaningful after `close()`. */
+  /** Resolves when no permit is out and nobody waits for one. Only meaningful after `close()`. */
   idle(): Promise<void> {
+    // Somebody waits only while permits are out, and has one before anybody looks.
     return this.#until(() => this.#running === 0, null);
   }
 

@@ -149,7 +149,7 @@ export class Resources {
     };
   }
 
-  /** Refuses operations from now on, also those that wait. */
+  /** Refuses operations from now on, also those whose turn has not come. */
   close(): void {
     this.#inside.close();
   }

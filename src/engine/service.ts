@@ -190,7 +190,10 @@ export class Service {
     return this.#admission.resize(permits, signal);
   }
 
-  /** Takes nothing new from now on and resolves when plugin code has returned from the last call. */
+  /**
+   * Takes nothing new from now on and resolves when plugin code has returned from the last call, of those that wait for a
+   * permit too: how long they may is what their signals say.
+   */
   async drain(): Promise<void> {
     this.#admission.close();
     this.#resources?.close();

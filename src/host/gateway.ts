@@ -46,6 +46,11 @@ export class Gateway {
         onError(error, { service, ...context });
       },
     };
+    const onRequest = log.isLevelEnabled('debug')
+      ? (entry: object): void => {
+          log.debug(entry, 'request');
+        }
+      : undefined;
     this.#address = { host: http.host, port: http.port };
     this.#http = createHttpServer({
       ...common,
@@ -66,17 +71,12 @@ export class Gateway {
       onceTimeoutMs,
       pingMs,
       document: () => describe(served),
-      ...(log.isLevelEnabled('debug')
-        ? {
-            onRequest: (entry) => {
-              log.debug(entry, 'request');
-            },
-          }
-        : {}),
+      onRequest,
     });
     this.#ws = serveWs(this.#http, {
       ...common,
       onCall: onCall('ws'),
+      onHandshake: onRequest,
       limits: { ...ws, onceTimeoutMs },
       origins: ws.origins,
     });

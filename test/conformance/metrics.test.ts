@@ -88,6 +88,13 @@ describe('ToolBox.cmdserver metrics of a loader with a C engine', () => {
     for (const body of [ok, { parameter: { svc: { do: 'fail', code: '7' } }, payload: ok.payload }]) {
       await (await fetch(route, { method: 'POST', body: JSON.stringify(body) })).text();
     }
+    const gate = new FileGate();
+    const leaving = new AbortController();
+    const waiting = { parameter: { svc: gate.params }, payload: ok.payload };
+    const cut = fetch(route, { method: 'POST', body: JSON.stringify(waiting), signal: leaving.signal });
+    await gate.entered();
+    leaving.abort();
+    await expect(cut).rejects.toThrow('aborted');
     const client = await WsClient.connect(route);
     client.send({ parameter: { svc: {} }, payload: { input: { text: '', status: 2 } } });
     const left = await WsClient.connect(route);
@@ -101,14 +108,16 @@ describe('ToolBox.cmdserver metrics of a loader with a C engine', () => {
     await eventually(open).toBe(1);
     left.socket.terminate();
     await eventually(open).toBe(0);
+    await eventually(async () => value(await page(), 'aiges_http_open', { service: 'svc' })).toBe(0);
+    gate.open();
     const families = await page();
-    for (const code of ['0', '10909']) {
+    for (const code of ['0', '10909', '10102']) {
       expect(value(families, 'aiges_http_requests_total', { service: 'svc', code })).toBe(1);
     }
-    expect(value(families, 'aiges_http_open', { service: 'svc' })).toBe(0);
     for (const code of ['0', '10102']) {
       expect(value(families, 'aiges_ws_connections_total', { service: 'svc', code })).toBe(1);
     }
+    gate.remove();
   });
 
   it('adds up what the engine meters, and what of it was dropped', async () => {

@@ -54,12 +54,12 @@ function run(args: readonly string[]): Served {
 
 /** Writes a configuration for the fixture engine and starts a loader with it. */
 async function serve(
-  changes: { limits?: string; wrapper?: string } = {},
+  changes: { limits?: string; wrapper?: string; max?: number } = {},
 ): Promise<Served & { client: RawClient; http: string }> {
   const file = join(folder, 'aiges.toml');
   writeFileSync(
     file,
-    `[svcName]\nhost = "127.0.0.1"\nport = 0\n[http]\nlisten = "127.0.0.1:0"\n[fc]\nmax = 4\n[log]\nlevel = "error"\n` +
+    `[svcName]\nhost = "127.0.0.1"\nport = 0\n[http]\nlisten = "127.0.0.1:0"\n[fc]\nmax = ${changes.max ?? 4}\n[metrics]\nable = 1\n[log]\nlevel = "error"\n` +
       `[plugin]\npath = "${fixtureEngine('scripted')}"\n[limits]\n${changes.limits ?? ''}\n` +
       `[wrapper]\nfiniLog = "${join(folder, 'fini')}"\n${changes.wrapper ?? ''}\n`,
   );
@@ -78,6 +78,12 @@ async function printed(served: Served, pattern: RegExp): Promise<string> {
     if (served.child.exitCode !== null) throw new Error(`ended before it listened: ${served.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/** What the loader counts now. */
+async function metric(http: string, name: string): Promise<number> {
+  const page = await (await fetch(new URL('/metrics', http))).text();
+  return Number(new RegExp(`^${name}\\{[^}]*\\} (\\d+)$`, 'm').exec(page)?.[1]);
 }
 
 const finiCount = (): number =>
@@ -172,6 +178,34 @@ describe('aiges-ts serve', () => {
     expect((await second.answer).output).toMatchObject({ code: 0 });
     expect(await ended).toMatchObject({ code: 0 });
     expect(finiCount()).toBe(1);
+  });
+
+  it.each([1, 2])('finishes calls that wait for a licence too, unless it gets a second signal: %d', async (signals) => {
+    const { child, ended, client, http, output } = await serve({ max: 1 });
+    const inside = await callInside(client);
+    const body = JSON.stringify({ payload: { input: { text: 'eA==' } } });
+    let answered = 0;
+    const waiting = Array.from({ length: 3 }, () =>
+      fetch(http, { method: 'POST', body }).then(
+        ({ status }) => {
+          answered++;
+          return status;
+        },
+        () => 'cut',
+      ),
+    );
+    await expect.poll(() => metric(http, 'aiges_waiting')).toBe(3);
+    child.kill('SIGTERM');
+    await expect.poll(output).toContain('finishing running calls');
+    await expect.poll(() => fetch(new URL('/readyz', http)).then(({ status }) => status)).toBe(503);
+    expect(answered).toBe(0);
+    if (signals === 2) child.kill('SIGTERM');
+    else inside.gate.open();
+    const result = signals === 2 ? 'cut' : 200;
+    expect(await Promise.all(waiting)).toEqual([result, result, result]);
+    expect(await ended).toMatchObject({ code: signals === 2 ? 143 : 0 });
+    expect(finiCount()).toBe(signals === 2 ? 0 : 1);
+    await inside.answer;
   });
 
   it('exits 1 without ending the engine when a call does not return within drainTimeout, and says so', async () => {

@@ -66,6 +66,14 @@ function watchHealth({ client }: RawClient): { readonly seen: readonly string[];
   };
 }
 
+const metrics = { labels: { sub: '', name: '', idc: '', cs: '' }, slices: 1, sliceMs: 1000 };
+
+/** Calls that wait for a licence. */
+async function waitingIn(loader: RunningHost): Promise<number> {
+  const page = await (await fetch(`${loader.httpUrl}/metrics`)).text();
+  return Number(/^aiges_waiting\{[^}]*\} (\d+)$/m.exec(page)?.[1]);
+}
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -211,6 +219,57 @@ describe('createHost', () => {
     expect((await grpc).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
     expect((await http).status).toBe(503);
     expect(runtime.stopped).toBe(1);
+  });
+
+  it('serves the requests that wait for a licence before it ends, as long as there is time', async () => {
+    const hold = gate();
+    const runtime = new FakeRuntime(async (_call, frames) => {
+      await hold.promise;
+      return echo(null, frames);
+    });
+    running = await startHost({
+      runtime,
+      service: { maxConcurrent: 1 },
+      metrics,
+    });
+    const loader = running;
+    const first = post(loader);
+    await until(() => runtime.calls === 1);
+    const waiting = [post(loader), post(loader)];
+    const client = await WsClient.connect(`${loader.httpUrl}/v1/private/svc`);
+    client.send({});
+    await eventually(() => waitingIn(loader)).toBe(3);
+    const drained = loader.host.drain();
+    expect((await post(loader)).status).toBe(503);
+    hold.open();
+    expect((await Promise.all([first, ...waiting])).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await client.rest()).map(({ header }) => [header.code, header.status])).toEqual([[0, 3]]);
+    expect(await drained).toEqual({ stuck: 0, ended: true });
+    expect(runtime.calls).toBe(4);
+  });
+
+  it('tells the requests that still wait when the time is up that it shuts down, and never begins them', async () => {
+    const hold = gate();
+    const runtime = new FakeRuntime(() => hold.promise.then(() => []));
+    running = await startHost({
+      runtime,
+      service: { maxConcurrent: 1 },
+      limits: { drainTimeoutMs: 300 },
+      metrics,
+    });
+    const loader = running;
+    const first = post(loader);
+    await until(() => runtime.calls === 1);
+    const waiting = post(loader);
+    await eventually(() => waitingIn(loader)).toBe(1);
+    const drained = loader.host.drain();
+    expect(await (await waiting).json()).toMatchObject({
+      header: { code: 10110, message: 'service is shutting down' },
+    });
+    expect((await first).status).toBe(503);
+    hold.open();
+    expect(await drained).toEqual({ stuck: 0, ended: true });
+    expect(runtime.calls).toBe(1);
   });
 
   it('ends a stream over HTTP that outlives the drain with an event, and loses none before that', async () => {

@@ -68,7 +68,10 @@ export function answerBrokenRequest(open: OpenAnswers, error: NodeJS.ErrnoExcept
     return;
   }
   const [status, message] = brokenRequests[error.code ?? ''] ?? [400, `the request is not HTTP (${error.message})`];
-  const body = encodeError(new AigesError('undecodableBody', { message }), '');
+  const refusal = new AigesError('undecodableBody', { message });
+  // It may read this answer; that it has left is likelier.
+  if (error.code !== 'HPE_INVALID_EOF_STATE') open.refuse(socket, refusal);
+  const body = encodeError(refusal, '');
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Content-Type: application/json',

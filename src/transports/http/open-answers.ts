@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { AigesError } from '../../core/errors.js';
 
 /** Answers that have not ended, by the connection that they go to: a client may ask again before it has its answer. */
 export class OpenAnswers {
   readonly #bySocket = new WeakMap<Duplex, Set<ServerResponse>>();
+  readonly #refusals = new WeakMap<Duplex, AigesError>();
 
   /** Call `delete` when the answer has ended. */
   add(socket: Duplex, answer: ServerResponse): void {
@@ -34,5 +36,15 @@ export class OpenAnswers {
   canRefuse(socket: Duplex): boolean {
     const [first, ...more] = this.#bySocket.get(socket) ?? [];
     return first === undefined || (more.length === 0 && !first.req.complete && !first.headersSent);
+  }
+
+  /** Remembers what the request was answered with that has not arrived as a whole. */
+  refuse(socket: Duplex, error: AigesError): void {
+    this.#refusals.set(socket, error);
+  }
+
+  /** Why an answer does not reach its client: the one before it was a refusal, or the client has left. */
+  whyLost(socket: Duplex): AigesError {
+    return this.#refusals.get(socket) ?? new AigesError('cancelled');
   }
 }

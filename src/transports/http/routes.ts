@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus } from '../../core/frame.js';
-import type { Signal } from '../../core/signal.js';
+import { LightSignal, type Signal } from '../../core/signal.js';
 import type { Endpoint } from '../json/endpoint.js';
 import { checkOneOutput, encodeOutput, sendBytes, sendJson } from './answer.js';
 import { type ErrorContext, type OnError, sendError } from './errors.js';
@@ -31,32 +31,43 @@ export interface CallOptions {
 
 /** Serves one service at its path. */
 export function serveEndpoint(app: FastifyInstance, endpoint: Endpoint, options: CallOptions): void {
-  app.post(endpoint.route, async (request, reply) => {
+  const { onCall } = options;
+  const countFromHeaders: onRequestHookHandler = (_request, reply, done) => {
+    countCall(endpoint, onCall, reply);
+    done();
+  };
+  app.post(endpoint.route, { onRequest: countFromHeaders }, async (request, reply) => {
     const sid = randomUUID();
     reply.header('x-aiges-sid', sid);
-    const onError = countCodes(endpoint, options, reply);
     try {
-      return await answer(endpoint, { ...options, onError }, request, reply, sid);
+      return await answer(endpoint, options, request, reply, sid);
     } catch (caught) {
       const error = AigesError.from(caught);
-      onError(error, contextOf(request, sid));
+      tellFailure(error, options, request, reply, sid);
       return await sendError(reply, error, sid, options.legacyErrors ? 500 : httpStatus(error));
     }
   });
 }
 
-/** Counts a request when its answer is over, with the code of the error that `onError` was told. */
-function countCodes({ service }: Endpoint, { onCall, onError }: CallOptions, reply: FastifyReply): OnError {
+/** Counts a request when its answer is over, with the code of what it has failed with. */
+function countCall({ service }: Endpoint, onCall: CallOptions['onCall'], reply: FastifyReply): void {
   const ended = onCall?.(service.name);
-  if (ended === undefined) return onError;
-  let code = 0;
-  void reply.over.then(() => {
-    ended(code);
+  if (ended === undefined) return;
+  void reply.over.then((lost) => {
+    ended((reply.failure ?? lost)?.code ?? 0);
   });
-  return (error, context) => {
-    code = error.code;
-    onError(error, context);
-  };
+}
+
+/** Tells of a failure, and remembers it for the count. */
+export function tellFailure(
+  error: AigesError,
+  { onError }: Pick<CallOptions, 'onError'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  sid: string,
+): void {
+  reply.failure = error;
+  onError(error, contextOf(request, sid));
 }
 
 /** What the log says about a request besides its error. */
@@ -75,10 +86,10 @@ async function answer(
   reply: FastifyReply,
   sid: string,
 ): Promise<FastifyReply> {
-  const gone = new AbortController();
+  const gone = new LightSignal();
   // An answer that is over before it has been written is how a client that has left shows.
-  void reply.over.then(() => {
-    gone.abort();
+  void reply.over.then((lost) => {
+    if (lost !== null) gone.abort(lost);
   });
   refuseEncoded(request, reply);
   const form = chooseForm(endpoint, request.headers.accept);
@@ -93,7 +104,7 @@ async function answer(
     sid,
     request: decoded,
     body: request.bodyHold,
-    ends: [gone.signal, options.shutdown],
+    ends: [gone, options.shutdown],
   };
   if (form === 'events') {
     const events = streams ? streamEvents(exchange) : onceEvents(exchange, options.onceTimeoutMs);
@@ -135,7 +146,7 @@ function chooseForm({ service }: Endpoint, accept: string | undefined): Form {
  */
 async function sendEvents(
   events: Events,
-  { onError }: CallOptions,
+  options: CallOptions,
   request: FastifyRequest,
   reply: FastifyReply,
   sid: string,
@@ -143,7 +154,7 @@ async function sendEvents(
   const first = await events.next();
   const onFailure = (caught: unknown): string => {
     const error = AigesError.from(caught);
-    onError(error, contextOf(request, sid));
+    tellFailure(error, options, request, reply, sid);
     return errorEvent(error, sid);
   };
   return (

@@ -8,7 +8,7 @@ import { answerBadUrl, answerBrokenRequest, answerUnknownRoutes, sendError } fro
 import { OpenAnswers } from './open-answers.js';
 import { serveDocs } from './pages.js';
 import { registerPlayground } from './playground.js';
-import { type CallOptions, contextOf, serveEndpoint } from './routes.js';
+import { type CallOptions, contextOf, serveEndpoint, tellFailure } from './routes.js';
 import { httpStatus } from './status.js';
 
 export interface HttpOptions extends CallOptions, BodyLimits {
@@ -27,7 +27,7 @@ export interface HttpOptions extends CallOptions, BodyLimits {
   /** Connections at the same time; further ones are closed at once. */
   readonly maxConnections: number;
   /** Told about every request when it is over. */
-  readonly onRequest?: (entry: RequestEntry) => void;
+  readonly onRequest?: ((entry: RequestEntry) => void) | undefined;
 }
 
 /** How long a client may take, in milliseconds. */
@@ -65,8 +65,10 @@ export interface HttpServer extends FastifyInstance {
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Resolves when the answer is out, or its client has left. */
-    over: Promise<void>;
+    /** Resolves when the answer is out, with null, or will not get to its client, with why. Never rejects. */
+    over: Promise<AigesError | null>;
+    /** What the request has failed with, if it has. */
+    failure: AigesError | null;
   }
 }
 
@@ -124,8 +126,10 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   for (const endpoint of options.services) serveEndpoint(app, endpoint, options);
   app.setErrorHandler((caught: { statusCode?: number; message: string }, request, reply) => {
     const client = caught.statusCode !== undefined && caught.statusCode < 500;
-    const error = client ? new AigesError('undecodableBody', { detail: caught.message }) : AigesError.from(caught);
-    options.onError(error, contextOf(request, ''));
+    const refusal = client ? new AigesError('undecodableBody', { detail: caught.message }) : AigesError.from(caught);
+    // What is wrong with a body that breaks off is that it does.
+    const error = request.raw.socket.destroyed ? open.whyLost(request.raw.socket) : refusal;
+    tellFailure(error, options, request, reply, '');
     return sendError(reply, error, '', options.legacyErrors ? 500 : (caught.statusCode ?? httpStatus(error)));
   });
   return Object.assign(app, { answered, answering: open.has.bind(open) });
@@ -157,16 +161,17 @@ function endSlowReaders(app: FastifyInstance, ms: number): void {
 }
 
 /**
- * Watches answers from the moment that a request has arrived as a whole.
- * @returns what waits for those that have begun by then
+ * Watches answers from the headers of their requests to their end.
+ * @returns what waits for those whose request has arrived as a whole by then
  */
 function watchAnswers(
   app: FastifyInstance,
   open: OpenAnswers,
   onRequest: HttpOptions['onRequest'],
 ): () => Promise<void> {
-  const answering = new Set<Promise<void>>();
+  const answering = new Set<Promise<unknown>>();
   app.decorateReply('over');
+  app.decorateReply('failure', null);
   app.addHook('onRequest', (request, reply, done) => {
     const start = performance.now();
     const { socket } = request.raw;
@@ -174,14 +179,15 @@ function watchAnswers(
     reply.over = new Promise((resolve) => {
       finished(reply.raw, (error) => {
         open.delete(socket, reply.raw);
-        resolve();
+        // A connection that breaks while the last bytes wait ends the answer without an error.
+        const complete = (error ?? null) === null && (!socket.destroyed || socket.writableFinished);
+        resolve(complete ? null : open.whyLost(socket));
         const sid = reply.getHeader('x-aiges-sid');
         onRequest?.({
           method: request.method,
           ...contextOf(request, typeof sid === 'string' ? sid : ''),
           status: reply.raw.headersSent ? reply.statusCode : 0,
-          // A connection that breaks while the last bytes wait ends the answer without an error.
-          complete: (error ?? null) === null && (!socket.destroyed || socket.writableFinished),
+          complete,
           ms: Math.round(performance.now() - start),
         });
       });

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, type Frame, isFinal } from '../../core/frame.js';
@@ -15,10 +16,11 @@ import type { ClientSocket } from './client-socket.js';
 import { IdleTimer } from './idle-timer.js';
 import { Intake } from './intake.js';
 import { Keepalive } from './keepalive.js';
+import { Progress } from './progress.js';
 import { closeCode, closeReason, closing } from './status.js';
 
 export interface ConnectionLimits {
-  /** Milliseconds without a frame, where the client is the one to go on; 0 for no limit. */
+  /** Milliseconds without a frame or a part of one, where the client is the one to go on; 0 for no limit. */
   readonly idleTimeoutMs: number;
   /** Milliseconds from the handshake to the end; 0 for no limit. */
   readonly sessionTimeoutMs: number;
@@ -78,7 +80,7 @@ export class Connection {
   #sent: Promise<void> = Promise.resolve();
 
   /** @param stream what the connection runs on; its end is the first sign of a client that has left */
-  constructor(socket: ClientSocket, stream: NodeJS.EventEmitter, options: ConnectionOptions) {
+  constructor(socket: ClientSocket, stream: Duplex, options: ConnectionOptions) {
     const { limits } = options;
     this.#socket = socket;
     this.#options = options;
@@ -99,14 +101,15 @@ export class Connection {
         socket.resume();
       },
     });
+    const progress = new Progress(socket, stream);
     this.#idle = new IdleTimer(
       limits.idleTimeoutMs,
-      () => this.#busy,
+      () => progress.made() || this.#busy,
       () => {
         this.fail(new AigesError('idleTimeout'));
       },
     );
-    this.#keepalive = new Keepalive(socket, limits.pingMs);
+    this.#keepalive = new Keepalive(socket, stream, limits.pingMs);
     if (limits.sessionTimeoutMs > 0) {
       this.#sessionTimer = setTimeout(() => {
         this.fail(new AigesError('sessionTimeout'));
@@ -122,6 +125,8 @@ export class Connection {
     socket.on('close', leave).on('error', leave);
     socket.on('message', (data: Buffer, binary) => {
       if (!this.#reading) return;
+      // All of it is over: what counts from here on is the next one.
+      progress.made();
       this.#idle.touch();
       this.#intake.push({ data, binary });
     });

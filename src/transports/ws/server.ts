@@ -28,9 +28,26 @@ export interface WsOptions {
   readonly ready: () => boolean;
   /** Ends what is still running when the time to drain is up. */
   readonly shutdown: AbortSignal;
-  /** Told about every session that failed. */
-  readonly onError: ConnectionOptions['onError'];
+  /** Told about every session that failed, and every handshake that was refused: `status` is what it was answered. */
+  readonly onError: (error: AigesError, context: ErrorContext) => void;
   readonly onCall?: ConnectionOptions['onCall'] | undefined;
+  /** Told about every handshake when it has been answered. */
+  readonly onHandshake?: ((entry: HandshakeEntry) => void) | undefined;
+}
+
+interface ErrorContext {
+  readonly route: string;
+  readonly sid: string;
+  readonly status?: number;
+}
+
+/** A handshake that has been answered. */
+export interface HandshakeEntry {
+  readonly method: string;
+  readonly route: string;
+  /** Empty where there is no session. */
+  readonly sid: string;
+  readonly status: number;
 }
 
 /** What serves HTTP at the same port. */
@@ -94,38 +111,57 @@ class Server implements WsServer {
       maxFragments: 4096 + Math.ceil(maxFrame / 512),
       handleProtocols: (offered) => (offered.has(binaryProtocol) ? binaryProtocol : false),
     });
+    this.#handshakes.on('wsClientError', ({ message }: Error, stream: Duplex, request: IncomingMessage) => {
+      this.#refuse(request, stream, brokenHandshake(request, message));
+    });
   }
 
   accept(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    const path = (request.url ?? '').replace(/\?.*/s, '');
-    const endpoint = this.#endpoints.get(path) ?? null;
-    const refusal = this.#refusal(request, endpoint !== null || path === probe);
+    const route = routeOf(request);
+    const endpoint = this.#endpoints.get(route) ?? null;
+    const refusal = this.#refusal(request, route);
     if (refusal !== null) {
-      refuse(stream, refusal.status, refusal.error);
+      this.#refuse(request, stream, refusal);
       return;
     }
     this.#handshakes.handleUpgrade(request, stream, head, (socket) => {
-      const connection = this.#connect(socket, stream, endpoint);
+      const sid = endpoint === null ? '' : this.#nextSid(stream);
+      const connection = this.#connect(socket, stream, endpoint, sid);
       this.#connections.add(connection);
+      this.#options.onHandshake?.({ method: request.method ?? '', route, sid, status: 101 });
       socket.on('close', () => {
         this.#connections.delete(connection);
       });
     });
   }
 
-  #connect(socket: ClientSocket, stream: Duplex, endpoint: Endpoint | null): Connection | Echo {
+  #connect(socket: ClientSocket, stream: Duplex, endpoint: Endpoint | null, sid: string): Connection | Echo {
     const { limits, onError, onCall } = this.#options;
     if (endpoint === null) return new Echo(socket, limits);
-    const { localAddress: host = '', localPort: port = 0 } = stream instanceof Socket ? stream : {};
-    const sid = this.#sids.next({ host, port });
     return new Connection(socket, stream, { endpoint, sid, limits, onError, onCall });
   }
 
-  #refusal({ url = '', headers }: IncomingMessage, known: boolean): Refusal | null {
+  #nextSid(stream: Duplex): string {
+    const { localAddress: host = '', localPort: port = 0 } = stream instanceof Socket ? stream : {};
+    return this.#sids.next({ host, port });
+  }
+
+  /** Answers a handshake as the HTTP server would, and tells of it. */
+  #refuse(request: IncomingMessage, stream: Duplex, { status, error }: Refusal): void {
+    const { onCall, onError, onHandshake } = this.#options;
+    const route = routeOf(request);
+    const endpoint = this.#endpoints.get(route);
+    if (endpoint !== undefined) onCall?.(endpoint.service.name)(error.code);
+    onError(error, { route, sid: '', status });
+    onHandshake?.({ method: request.method ?? '', route, sid: '', status });
+    answerRefused(stream, status, error);
+  }
+
+  #refusal({ headers }: IncomingMessage, route: string): Refusal | null {
     const { origins, ready, limits } = this.#options;
-    if (!known) {
+    if (!this.#endpoints.has(route) && route !== probe) {
       const routes = [...this.#endpoints.keys(), probe].join(', ');
-      const detail = `no WebSocket at ${url}; there is ${routes}`;
+      const detail = `no WebSocket at ${route}; there is ${routes}`;
       return { status: 404, error: new AigesError('invalidOperation', { detail }) };
     }
     const { origin } = headers;
@@ -164,8 +200,17 @@ interface Refusal {
   readonly error: AigesError;
 }
 
-/** Answers a handshake as the HTTP server would. */
-function refuse(stream: Duplex, status: number, error: AigesError): void {
+/** Without the query, which is nobody's business but the client's. */
+function routeOf({ url = '' }: IncomingMessage): string {
+  return url.replace(/\?.*/s, '');
+}
+
+/** A handshake against the rules of WebSocket. */
+function brokenHandshake({ method }: IncomingMessage, detail: string): Refusal {
+  return { status: method === 'GET' ? 400 : 405, error: new AigesError('invalidOperation', { detail }) };
+}
+
+function answerRefused(stream: Duplex, status: number, error: AigesError): void {
   const body = encodeError(error, '');
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
@@ -173,6 +218,8 @@ function refuse(stream: Duplex, status: number, error: AigesError): void {
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
     ...(status === 503 ? ['retry-after: 1'] : []),
+    ...(status === 405 ? ['allow: GET'] : []),
+    ...(status === 400 ? ['sec-websocket-version: 13, 8'] : []),
   ];
   stream.on('error', () => stream.destroy());
   stream.once('finish', () => stream.destroy());

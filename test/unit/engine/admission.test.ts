@@ -34,14 +34,40 @@ describe('Admission', () => {
     await expect(next).resolves.toBeDefined();
   });
 
-  it('refuses everyone after it was closed, those who wait included', async () => {
-    const admission = new Admission({ permits: 1, queue: 1 });
-    admission.tryAcquire();
-    const waiting = expect(admission.acquire(never)).rejects.toMatchObject({ kind: 'shuttingDown' });
+  it('refuses everyone who comes after it was closed, and still serves those who waited', async () => {
+    const admission = new Admission({ permits: 1, queue: 2 });
+    const permit = admission.tryAcquire();
+    const leaving = new AbortController();
+    const waiting = admission.acquire(never);
+    const late = expect(admission.acquire(leaving.signal)).rejects.toMatchObject({ kind: 'shuttingDown' });
     admission.close();
-    await waiting;
     expect(() => admission.tryAcquire()).toThrow('shutting down');
     await expect(admission.acquire(never)).rejects.toMatchObject({ kind: 'shuttingDown' });
+    permit.release();
+    await expect(waiting).resolves.toBeDefined();
+    expect(() => admission.tryAcquire()).toThrow('shutting down');
+    leaving.abort(new AigesError('shuttingDown'));
+    await late;
+  });
+
+  it('is not idle before those who waited have been served or have left', async () => {
+    const admission = new Admission({ permits: 1, queue: 2 });
+    const first = admission.tryAcquire();
+    const leaving = new AbortController();
+    const second = admission.acquire(never);
+    const third = expect(admission.acquire(leaving.signal)).rejects.toMatchObject({ kind: 'timeout' });
+    admission.close();
+    let idle = false;
+    const wait = admission.idle().then(() => (idle = true));
+    first.release();
+    const permit = await second;
+    leaving.abort(new AigesError('timeout'));
+    await third;
+    await settle();
+    expect(idle).toBe(false);
+    permit.release();
+    await wait;
+    expect(admission).toMatchObject({ running: 0, waiting: 0 });
   });
 
   it('is idle once the last permit is back', async () => {

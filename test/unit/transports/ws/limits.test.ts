@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, type Frame } from '../../../../src/core/frame.js';
@@ -53,6 +54,47 @@ describe('time', () => {
     await client.next();
     expect((await client.ended).reason).toBe('time out');
     clearInterval(pinging);
+  });
+
+  it.each([
+    ['time without a frame', { idleTimeoutMs: 1000 }],
+    ['time between two pings', { pingMs: 500 }],
+  ])('is not up for a client that is busy sending one frame: %s', async (_which, limits) => {
+    const setup = await openWs({ runtime: echoRuntime(), limits });
+    const client = await setup.raw();
+    const frame = rawText('x'.repeat(300), 2);
+    const piece = Math.ceil(frame.length / 40);
+    for (let at = 0; at < frame.length; at += piece) {
+      client.write(frame.subarray(at, at + piece));
+      await delay(60);
+    }
+    await eventually(() => client.frames.map(({ opcode }) => opcode).filter((opcode) => opcode !== 9)).toEqual([
+      1, 1, 8,
+    ]);
+    expect(setup.errors).toEqual([]);
+    client.reset();
+  });
+
+  it.each([
+    ['stops in the middle of a frame', { idleTimeoutMs: 300 }, 0, 'time out'],
+    ['sends pings in the middle of a frame, byte by byte', { idleTimeoutMs: 300 }, 9, 'time out'],
+    ['sends a frame for ever', { sessionTimeoutMs: 600, idleTimeoutMs: 300, pingMs: 200 }, 1, 'session timeout'],
+  ])('is up for a client that %s', async (_what, limits, opcode, message) => {
+    const setup = await openWs({ limits });
+    const client = await setup.raw();
+    // A control frame may stand between the fragments of a message.
+    client.write(rawFrame({ opcode: 1, data: '{', fin: false }));
+    const rest =
+      opcode === 9
+        ? Buffer.concat(Array.from({ length: 100 }, () => rawFrame({ opcode: 9, data: 'x' })))
+        : rawFrame({ opcode: 0, data: ' '.repeat(1000) });
+    let at = 0;
+    const dripping = setInterval(() => {
+      if (opcode !== 0) client.write(rest.subarray(at, ++at));
+    }, 20);
+    await eventually(() => setup.errors.map((error) => error.message)).toEqual([message]);
+    clearInterval(dripping);
+    client.reset();
   });
 
   it('stands still while the plugin owes the results of a whole input', async () => {
@@ -153,7 +195,22 @@ describe('pings', () => {
     expect(await client.rest()).toHaveLength(21);
   });
 
-  it('of a client in a flood are answered or its connection is cut, and hold nothing', async () => {
+  it('of a client that does not read the answers end its connection before many wait', async () => {
+    const setup = await openWs();
+    const client = await setup.raw();
+    client.write(rawText('x', 1));
+    const stream = await setup.stream();
+    client.pause();
+    const ping = rawFrame({ opcode: 9, data: 'x'.repeat(125) });
+    const pings = Buffer.concat(Array.from({ length: 8192 }, () => ping));
+    // More than the system takes for somebody who does not read.
+    for (let i = 0; i < 64; i++) client.write(pings);
+    await eventually(() => stream.closed).toBe(1);
+    await setup.expectNothingLeft();
+    client.reset();
+  });
+
+  it('of a client in a flood are answered or its connection is cut', async () => {
     const setup = await openWs();
     const client = await setup.raw();
     client.pause();
@@ -202,12 +259,18 @@ describe('a plugin that is slower than its client', () => {
   });
 
   it('has it wait for small frames that came in one piece too', async () => {
-    const { runtime, letGo } = heldRuntime();
-    const setup = await openWs({ runtime, limits: { maxFrames: 2 } });
+    const { runtime, letGo, writes } = heldRuntime();
+    let decoded = 0;
+    const check = (): void => {
+      decoded++;
+    };
+    const setup = await openWs({ runtime, limits: { maxFrames: 2 }, endpoint: { check } });
     const client = await setup.raw();
     const frames = 5000;
     client.write(...Array.from({ length: frames }, () => rawText('x', 1)), rawText('end', 2));
+    await eventually(writes).toBe(1);
     await turns(50);
+    expect([writes(), decoded]).toEqual([1, 2]);
     letGo();
     await eventually(() => client.frames.length).toBe(frames + 3);
     client.finish();

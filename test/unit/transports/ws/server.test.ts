@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus } from '../../../../src/core/frame.js';
+import type { HandshakeEntry, WsOptions } from '../../../../src/transports/ws/server.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { gate } from '../../../fixtures/fake-runtime.js';
 import { RawWs, rawFrame, textOf, WsClient } from '../../../fixtures/ws-client.js';
@@ -99,6 +100,61 @@ describe('a handshake', () => {
     client.sendText('input', 'x', 2);
     expect(await client.rest()).toHaveLength(2);
   });
+});
+
+describe('what is told of a handshake', () => {
+  const full = { maxConnections: 0 };
+  const broken = { 'sec-websocket-version': '7' };
+  it.each([
+    ['at another path', {}, {}, '/nope', {}, 404, 10003, []],
+    [
+      'of a page from elsewhere',
+      {},
+      { origins: ['https://a.example'] },
+      wsRoute,
+      { origin: 'null' },
+      403,
+      10003,
+      [10003],
+    ],
+    ['before the loader is ready', {}, { ready: () => false }, wsRoute, {}, 503, 10110, [10110]],
+    ['beyond the connections that may be open', full, {}, wsRoute, {}, 503, 10110, [10110]],
+    ['against the rules', {}, {}, wsRoute, broken, 400, 10003, [10003]],
+    ['of a probe', full, {}, '/ping', {}, 503, 10110, []],
+  ])('that is refused: %s', async (_what, limits, options, path, headers, status, code, counted) => {
+    const log = recording();
+    const setup = await openWs({ limits, options: { ...options, ...log.options } });
+    const head = await refusalOf(setup, `${path}?secret=1`, headers);
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(setup.errors.map((error) => error.code)).toEqual([code]);
+    expect(setup.contexts).toEqual([{ route: path, sid: '', status }]);
+    expect(JSON.stringify([setup.errors[0]?.message, setup.errors[0]?.detail])).not.toContain('secret');
+    expect(log.handshakes).toEqual([{ method: 'GET', route: path, sid: '', status }]);
+    expect(log.codes).toEqual(counted);
+  });
+
+  it('that is taken, with the session that begins with it', async () => {
+    const log = recording();
+    const setup = await openWs({ runtime: echoRuntime(), options: log.options });
+    const client = await setup.connect();
+    client.sendText('input', 'x', 2);
+    const { sid } = (await client.next()).header;
+    expect(log.handshakes).toEqual([{ method: 'GET', route: wsRoute, sid, status: 101 }]);
+    await client.ended;
+    expect(setup.errors).toEqual([]);
+    expect(log.codes).toEqual([0]);
+  });
+
+  function recording(): {
+    readonly handshakes: HandshakeEntry[];
+    readonly codes: number[];
+    readonly options: Pick<WsOptions, 'onCall' | 'onHandshake'>;
+  } {
+    const handshakes: HandshakeEntry[] = [];
+    const codes: number[] = [];
+    const onHandshake = (entry: HandshakeEntry): void => void handshakes.push(entry);
+    return { handshakes, codes, options: { onHandshake, onCall: () => (code) => codes.push(code) } };
+  }
 });
 
 describe('HTTP beside it', () => {
