@@ -39,7 +39,6 @@ export class Gateway {
     const services = served.flatMap((each) => endpointsOf(each, http.unknownFields, log));
     const common = {
       services,
-      ready,
       shutdown,
       onError: (error: AigesError, context: { readonly route: string }): void => {
         const service = services.find(({ route }) => route === context.route)?.service.name;
@@ -70,6 +69,7 @@ export class Gateway {
       },
       onceTimeoutMs,
       pingMs,
+      ready,
       document: () => describe(served),
       onRequest,
     });

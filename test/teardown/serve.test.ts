@@ -99,7 +99,7 @@ async function callInside(client: RawClient): Promise<{ answer: ReturnType<typeo
   return { answer, gate };
 }
 
-describe('aiges-ts serve refuses to start, with exit code 1 and one line, when', () => {
+describe('aiges-ts serve refuses to start, with an exit code and one line, when', () => {
   const config = (text: string): string => {
     const file = join(folder, 'broken.toml');
     writeFileSync(file, text);
@@ -108,33 +108,37 @@ describe('aiges-ts serve refuses to start, with exit code 1 and one line, when',
   const quiet = '[http]\nlisten = "off"\n[svcName]\nhost = "127.0.0.1"\nport = 0\n';
 
   it.each([
-    ['the configuration is missing', () => join(folder, 'nope.toml'), /nope\.toml: no such file.*aiges-ts init/],
-    ['the configuration is not TOML', () => config('[svcName\n'), /broken\.toml:1/],
-    ['a key is misspelt', () => config('[fc]\nmaxx = 1\n'), /maxx.*max/],
+    ['the configuration is missing', () => join(folder, 'nope.toml'), 2, /nope\.toml: no such file.*aiges-ts init/],
+    ['the configuration is not TOML', () => config('[svcName\n'), 2, /broken\.toml:1/],
+    ['a key is misspelt', () => config('[fc]\nmaxx = 1\n'), 2, /maxx.*max/],
     [
       'the library is missing',
       () => config(`${quiet}[plugin]\npath = "/nowhere/libwrapper.so"\n`),
+      1,
       /\/nowhere\/libwrapper\.so/,
     ],
     [
       'the library is none',
       () => config(`${quiet}[plugin]\npath = "${fileURLToPath(new URL('../../README.md', import.meta.url))}"\n`),
+      1,
       /README\.md.*(no shared library|not a shared library|invalid ELF header)/,
     ],
     [
       'symbols are missing',
       () => config(`${quiet}[plugin]\npath = "${fixtureEngine('no_symbols')}"\n`),
+      1,
       /wrapperInit.*wrapperFini.*extern "C"/,
     ],
     [
       'wrapperInit fails',
       () => config(`${quiet}[plugin]\npath = "${fixtureEngine('scripted')}"\n[wrapper]\ninitFail = 5\n`),
+      1,
       /scripted error 5;code=5/,
     ],
-  ])('%s', async (_name, file, message) => {
+  ])('%s', async (_name, file, expected, message) => {
     const { code, output } = await run(['serve', '-c', file()]).ended;
     expect(output).toMatch(message);
-    expect(code).toBe(1);
+    expect(code).toBe(expected);
     expect(output.trimEnd().split('\n')).toHaveLength(1);
   });
 

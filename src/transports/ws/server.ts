@@ -24,8 +24,6 @@ export interface WsOptions {
   readonly limits: WsLimits;
   /** Origins whose pages may connect; empty for any. Clients that are no browsers name none. */
   readonly origins: readonly string[];
-  /** Whether every service can take calls. */
-  readonly ready: () => boolean;
   /** Ends what is still running when the time to drain is up. */
   readonly shutdown: AbortSignal;
   /** Told about every session that failed, and every handshake that was refused: `status` is what it was answered. */
@@ -158,7 +156,7 @@ class Server implements WsServer {
   }
 
   #refusal({ headers }: IncomingMessage, route: string): Refusal | null {
-    const { origins, ready, limits } = this.#options;
+    const { origins, limits } = this.#options;
     if (!this.#endpoints.has(route) && route !== probe) {
       const routes = [...this.#endpoints.keys(), probe].join(', ');
       const detail = `no WebSocket at ${route}; there is ${routes}`;
@@ -169,7 +167,7 @@ class Server implements WsServer {
       const detail = `pages of ${origin} may not connect; [ws].origins says which may`;
       return { status: 403, error: new AigesError('invalidOperation', { detail }) };
     }
-    if (this.#draining || !ready()) return { status: 503, error: new AigesError('shuttingDown') };
+    if (this.#draining) return { status: 503, error: new AigesError('shuttingDown') };
     if (this.#connections.size >= limits.maxConnections) {
       const message = `service license not enough: ${limits.maxConnections} connections are open`;
       return { status: 503, error: new AigesError('noLicense', { message }) };

@@ -78,11 +78,6 @@ describe('a handshake', () => {
     }
   });
 
-  it('before the loader is ready is refused with 503', async () => {
-    const setup = await openWs({ options: { ready: () => false } });
-    expect(await refusalOf(setup, wsRoute)).toMatch(/ 503 /);
-  });
-
   it('takes no subprotocol but our own, and no extension', async () => {
     const setup = await openWs();
     const client = await setup.raw({
@@ -117,7 +112,6 @@ describe('what is told of a handshake', () => {
       10003,
       [10003],
     ],
-    ['before the loader is ready', {}, { ready: () => false }, wsRoute, {}, 503, 10110, [10110]],
     ['beyond the connections that may be open', full, {}, wsRoute, {}, 503, 10110, [10110]],
     ['against the rules', {}, {}, wsRoute, broken, 400, 10003, [10003]],
     ['of a probe', full, {}, '/ping', {}, 503, 10110, []],
