@@ -30,9 +30,8 @@ Status Conflict(const std::string& path, const StringPairs& running, const Strin
                 "engine " + path + " already runs in this process with another configuration (different keys: " +
                     Differences(running, wanted) +
                     "); restart the loader, or \"aiges-ts dev\", with the new one; services that share an engine need "
-                    "the same one, "
-                    "a process each, or a copy of the library file each (of a C++ engine, one that is compiled with "
-                    "-fno-gnu-unique: docs/plugin-abi.md)"};
+                    "the same one, a process each, or a copy of the library file each (of a C++ engine, one that is "
+                    "compiled with -fno-gnu-unique: docs/plugin-abi.md)"};
 }
 
 std::string ThreadName(const std::string& path) {
