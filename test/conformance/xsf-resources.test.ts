@@ -7,6 +7,7 @@ import { fixtureEngine } from '../fixtures/engines.js';
 import { FileGate } from '../fixtures/file-gate.js';
 import { type RunningHost, startHost } from '../fixtures/host.js';
 import type { Strings } from '../fixtures/protocol.js';
+import { textOf, WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf, type XsfAnswer } from '../fixtures/xsf-client.js';
 
 const done = { code: 0, err: '', serviceId: 'svc', status: 0, pl: [] };
@@ -118,6 +119,39 @@ describe.each([
     const unload = operation(loader, 'AIUnLoad', { resId: '7' });
     await stream.abort();
     expect((await unload).output).toMatchObject(done);
+  });
+
+  it('are named over HTTP and WebSocket too, in the header or as a parameter', async () => {
+    await operation(loader, 'AILoad', { resId: '7' }, 'seven');
+    await operation(loader, 'AILoad', { resId: '8' }, 'eight');
+    const route = `${loader.httpUrl}/v1/private/svc`;
+    const post = async (header: Strings, params: Strings): Promise<unknown> => {
+      const parameter = { svc: { do: 'resources', ...params } };
+      const answer = await fetch(route, { method: 'POST', body: JSON.stringify({ header, parameter }) });
+      const { header: said, payload } = (await answer.json()) as {
+        header: { code: number; message: string };
+        payload: { result?: { text: string } } | null;
+      };
+      return said.code === 0 ? payload?.result?.text : said;
+    };
+    expect(await post({ psrIds: '7' }, {})).toBe('7=seven');
+    expect(await post({}, { psrIds: '8, 7,8' })).toBe('8=eight\n7=seven');
+    expect(await post({}, {})).toBe('(null)');
+    expect(await post({ psrIds: '9' }, {})).toMatchObject({ code: 10009 });
+    expect(await post({ psrIds: 'x' }, {})).toMatchObject({
+      code: 10009,
+      message: expect.stringContaining('4294967295 for psrIds but found "x"') as string,
+    });
+    const client = await WsClient.connect(route);
+    const input = { text: Buffer.from('x').toString('base64'), status: 2 };
+    client.send({ header: { psrIds: '7' }, parameter: { svc: { write: 'resources' } }, payload: { input } });
+    expect((await client.rest()).map((frame) => textOf(frame))).toContain('7=seven');
+    const events = await fetch(route, {
+      method: 'POST',
+      headers: { accept: 'text/event-stream' },
+      body: JSON.stringify({ header: { psrIds: '8' }, parameter: { svc: { write: 'resources' } }, payload: { input } }),
+    });
+    expect(await events.text()).toContain('8=eight');
   });
 
   it("gives the engine's text and code", async () => {

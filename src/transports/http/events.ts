@@ -6,7 +6,8 @@ import { StreamAttributes } from '../../engine/output-attributes.js';
 import { resultStatus } from '../../engine/service.js';
 import { encodeError, encodeOnce } from '../json/codec.js';
 import { encodeOutput } from './answer.js';
-import { callOf, callOnce, type Exchange, inputOf } from './once.js';
+import { callOf } from '../json/endpoint.js';
+import { callOnce, type Exchange, inputOf } from './once.js';
 
 /** Server-sent events, each with the blank line at its end. */
 export type Events = AsyncGenerator<string, void, undefined>;
@@ -23,13 +24,14 @@ export async function* onceEvents(exchange: Exchange, timeoutMs: number): Events
  * @throws AigesError why the stream has ended early
  */
 export async function* streamEvents(exchange: Exchange): Events {
-  const { service } = exchange.endpoint;
-  const { frames } = exchange.request;
+  const { endpoint, request, sid } = exchange;
+  const { service } = endpoint;
+  const { frames } = request;
   checkWhole(frames);
   service.checkInputs(frames);
   const end = openDeadline(Infinity, () => new AigesError('timeout'), exchange.ends);
   try {
-    const session = service.open(callOf(exchange), 1);
+    const session = service.open(callOf(endpoint, request, sid), 1);
     const close = (): void => {
       void session.close(AigesError.from(end.signal.reason));
     };
@@ -38,12 +40,12 @@ export async function* streamEvents(exchange: Exchange): Events {
     if (end.signal.aborted) close();
     try {
       session.put(1, { ...inputOf(exchange), last: true });
-      const attributes = new StreamAttributes(exchange.request.expect);
+      const attributes = new StreamAttributes(request.expect);
       for (let final = false; !final;) {
         const output = await session.next(end.signal);
         if (output === null) throw AigesError.from(end.signal.reason);
         final = output.frames.some(isFinal);
-        yield resultEvent(encodeResult(output, exchange.sid, attributes));
+        yield resultEvent(encodeResult(output, sid, attributes));
       }
     } finally {
       // A stream that has ended by itself does not mind.

@@ -1,4 +1,7 @@
+import type { Call } from '../../core/call.js';
 import type { Descriptor } from '../../core/descriptor.js';
+import { AigesError } from '../../core/errors.js';
+import { parseResourceIds } from '../../engine/resource-ids.js';
 import type { Service } from '../../engine/service.js';
 import type { OnceRequest } from './codec.js';
 import type { AttributeTypes } from './result.js';
@@ -31,8 +34,25 @@ export interface CheckOptions {
   readonly unread?: readonly string[];
 }
 
-/** The parameters that the plugin gets: those of the request, and the headers that are passed on. */
-export function passedParams(
+/**
+ * What the plugin gets of a request besides its input, whether it is a call or a stream.
+ * @throws AigesError for what JSON does not offer, and for bad ids of resources
+ */
+export function callOf(endpoint: Endpoint, request: OnceRequest, sid: string): Omit<Call, 'signal' | 'deadline'> {
+  const { params, headers, expect } = request;
+  if (headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
+  const named = endpoint.service.resources === null ? '' : (params.get('psrIds') ?? headers.get('psrIds') ?? '');
+  return {
+    sid,
+    tag: sid,
+    params: passedParams(request, endpoint, sid),
+    resourceIds: parseResourceIds(named, 'psrIds'),
+    expect,
+  };
+}
+
+/** The parameters of the request, and the headers that are passed on. */
+function passedParams(
   { params, headers }: Pick<OnceRequest, 'params' | 'headers'>,
   { headerPass }: Pick<Endpoint, 'headerPass'>,
   sid: string,

@@ -9,7 +9,7 @@ import { frameAttributes, StreamAttributes } from '../../engine/output-attribute
 import { answerStatus, resultStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
 import { decodeDocument, errorText, type OnceRequest, parseDocument, takeData } from '../json/codec.js';
-import { type Endpoint, passedParams } from '../json/endpoint.js';
+import { callOf, type Endpoint } from '../json/endpoint.js';
 import { encodeFailure, encodeResult, type Result } from '../json/result.js';
 import { BinaryFrame, binaryProtocol, encodeBinary } from './binary.js';
 import type { ClientSocket } from './client-socket.js';
@@ -220,14 +220,7 @@ export class Connection {
   #begin(request: OnceRequest, done: () => void): void {
     const { endpoint, sid } = this.#options;
     const { service } = endpoint;
-    if (request.headers.get('downMethod') === 'async') throw new AigesError('invalidDownMethod');
-    const call = {
-      sid,
-      tag: sid,
-      params: passedParams(request, endpoint, sid),
-      resourceIds: [],
-      expect: request.expect,
-    };
+    const call = callOf(endpoint, request, sid);
     if (!service.capabilities.stream) {
       this.#begun = true;
       // It takes one request; nothing waits for its turn behind it.

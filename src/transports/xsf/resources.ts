@@ -1,6 +1,7 @@
 import { AigesError } from '../../core/errors.js';
 import { DataStatus, DataType } from '../../core/frame.js';
 import type { Input } from '../../engine/input.js';
+import { parseResourceId, parseResourceIds } from '../../engine/resource-ids.js';
 import type { Resources } from '../../engine/resources.js';
 import { type Answer, checkMeta, empty, hold, type Request } from './request.js';
 
@@ -35,27 +36,17 @@ export async function changeResource(resources: Resources, request: Request): Pr
  * @throws AigesError `invalidInput`
  */
 export function namedResources(request: Named): readonly number[] {
-  const text = find(request, 'psrIds') ?? '';
-  if (text.trim() === '') return [];
-  return [...new Set(text.split(',').map((each) => parseId(each, 'psrIds')))];
+  return parseResourceIds(find(request, 'psrIds') ?? '', 'psrIds');
 }
 
 /** The id that a request names; null when it names none. */
 function resourceId(request: Named): number | null {
   const text = find(request, 'resId');
-  return text === undefined ? null : parseId(text, 'resId');
+  return text === undefined ? null : parseResourceId(text, 'resId');
 }
 
 function find({ input, param }: Named, key: string): string | undefined {
   return input.params.get(key) ?? param.get(key);
-}
-
-function parseId(text: string, key: string): number {
-  const id = /^\s*\d{1,10}\s*$/.test(text) ? Number(text) : 0;
-  if (id >= 1 && id <= 0xffffffff) return id;
-  throw new AigesError('invalidInput', {
-    detail: `expected a decimal number from 1 to 4294967295 for ${key} but found ${JSON.stringify(text)}`,
-  });
 }
 
 /** What the plugin gets: complete, and of the type that says so. */
