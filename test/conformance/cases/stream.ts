@@ -441,9 +441,7 @@ export const failureCases: readonly Case[] = [
     covers: ['error 9'],
     steps: [
       create('s', { end: 'bare' }),
-      write('s', 1, 'x'),
-      write('s', 2, 'y', { status: 2 }),
-      results('s', { text: 'x', status: 1 }),
+      write('s', 1, 'x', { status: 2 }),
       poll('s', wrongOutput),
       poll('s', released),
     ],
