@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
@@ -12,7 +11,7 @@ import { toAbortSignal } from './core/signal.js';
 import { createDataSource, type DataSource, isRemote } from './data/data-source.js';
 import { InputStore } from './data/store-input.js';
 import { Admission } from './engine/admission.js';
-import { aborted } from './engine/deadline.js';
+import { aborted, within } from './engine/deadline.js';
 import { RateLimit } from './engine/rate-limit.js';
 import { Service } from './engine/service.js';
 import { Gateway } from './host/gateway.js';
@@ -307,19 +306,6 @@ export function createHost(config: Config, options: HostOptions): Host {
       return { stuck, ended: ended && stuck === 0 };
     },
   };
-}
-
-/** Waits for something, but not for ever: tells whether it came. */
-async function within(ms: number, awaited: Promise<unknown>): Promise<boolean> {
-  const patience = new AbortController();
-  try {
-    return await Promise.race([
-      awaited.then(() => true),
-      delay(ms, false, { signal: patience.signal }).catch(() => false),
-    ]);
-  } finally {
-    patience.abort();
-  }
 }
 
 function openData(config: Config): DataSource {

@@ -92,6 +92,21 @@ export function aborted(signal: Signal): Promise<void> {
 }
 
 /**
+ * Waits for something, but not for ever: tells whether it came.
+ * @param ms the longest time, in milliseconds
+ * @param parents end the wait too
+ * @throws what `awaited` rejects with
+ */
+export async function within(ms: number, awaited: Promise<unknown>, parents: readonly Signal[] = []): Promise<boolean> {
+  const patience = openDeadline(ms, () => new AigesError('timeout'), parents);
+  try {
+    return await Promise.race([awaited.then(() => true), aborted(patience.signal).then(() => false)]);
+  } finally {
+    patience.close();
+  }
+}
+
+/**
  * Waits for something that cannot be hurried, but no longer than who asked for it does.
  * @param onLate gets what comes when nobody waits for it any more
  * @throws AigesError what it failed with, or the signal's reason

@@ -4,7 +4,7 @@ import { AigesError } from '../../core/errors.js';
 import { DataStatus, type Frame, isFinal } from '../../core/frame.js';
 import type { Output } from '../../core/runtime.js';
 import { LightSignal } from '../../core/signal.js';
-import { aborted, openDeadline } from '../../engine/deadline.js';
+import { openDeadline, within } from '../../engine/deadline.js';
 import { frameAttributes, StreamAttributes } from '../../engine/output-attributes.js';
 import { answerStatus, resultStatus } from '../../engine/service.js';
 import type { Session } from '../../engine/session.js';
@@ -190,9 +190,7 @@ export class Connection {
     // Who is told that a session has failed finds its licence free. A plugin that is stuck does not keep the news for
     // long, and at a shutdown nobody gets the licence.
     if (this.#session !== null && error.kind !== 'shuttingDown') {
-      const patience = openDeadline(letGoMs, () => error, []);
-      await Promise.race([this.#session.done, aborted(patience.signal)]);
-      patience.close();
+      await within(letGoMs, this.#session.done);
     }
     this.#send(encodeFailure(error, this.#options.sid));
     this.#telling = true;

@@ -3,7 +3,7 @@ import type { Call } from '../../core/call.js';
 import { AigesError } from '../../core/errors.js';
 import { emptyMap, isFinal } from '../../core/frame.js';
 import type { Signal } from '../../core/signal.js';
-import { aborted, openDeadline } from '../../engine/deadline.js';
+import { aborted, openDeadline, within } from '../../engine/deadline.js';
 import type { GrpcCall, GrpcServer, Reply } from '../grpc/server.js';
 import { advertisedAddress, type Advertising } from './address.js';
 import {
@@ -337,9 +337,7 @@ class XsfServer {
       this.#handles.release(handle);
       // Who is told that a session has failed finds its licence free. An engine that is stuck does not keep the news for
       // long, and at a shutdown nobody gets the licence.
-      const patience = openDeadline(letGoMs, () => error, [this.#shutdown]);
-      await Promise.race([stream.close(error), aborted(patience.signal)]);
-      patience.close();
+      await within(letGoMs, stream.close(error), [this.#shutdown]);
       throw error;
     }
   }

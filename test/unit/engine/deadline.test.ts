@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
 import { AigesError } from '../../../src/core/errors.js';
-import { openDeadline } from '../../../src/engine/deadline.js';
+import { openDeadline, within } from '../../../src/engine/deadline.js';
 
 const expired = (): AigesError => new AigesError('timeout');
 
@@ -75,5 +75,24 @@ describe('openDeadline', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe('within', () => {
+  const never = new Promise<void>(() => undefined);
+
+  it('tells that what it waited for came, and fails with it', async () => {
+    expect(await within(60_000, Promise.resolve())).toBe(true);
+    await expect(within(60_000, Promise.reject(expired()))).rejects.toMatchObject({ kind: 'timeout' });
+  });
+
+  it('waits no longer than it may, and than its parents let it', async () => {
+    expect(await within(1, never)).toBe(false);
+    expect(await within(60_000, never, [AbortSignal.abort()])).toBe(false);
+    const parent = new AbortController();
+    const waiting = within(60_000, never, [parent.signal]);
+    parent.abort();
+    expect(await waiting).toBe(false);
+    expect(getEventListeners(parent.signal, 'abort')).toHaveLength(0);
   });
 });
