@@ -1,5 +1,6 @@
 import { AigesError } from '../core/errors.js';
 import type { Signal } from '../core/signal.js';
+import { Watchers } from './watchers.js';
 
 /** The right to run one call. Held until plugin code has really returned. */
 export interface Permit {
@@ -33,8 +34,8 @@ export class Admission {
   readonly #queue: number;
   // A Set keeps insertion order and lets a waiter that gave up leave from the middle.
   readonly #waiting = new Set<Waiter>();
-  /** Told whenever a permit has come back and nobody was waiting for it. */
-  readonly #watching = new Set<() => void>();
+  /** Look whenever a permit has come back and nobody was waiting for it. */
+  readonly #watchers = new Watchers();
 
   constructor(limits: AdmissionLimits) {
     this.#permits = limits.permits;
@@ -114,7 +115,7 @@ export class Admission {
   /** Resolves when no permit is out and nobody waits for one. Only meaningful after `close()`. */
   idle(): Promise<void> {
     // Somebody waits only while permits are out, and has one before anybody looks.
-    return this.#until(() => this.#running === 0, null);
+    return this.#watchers.until(() => this.#running === 0);
   }
 
   /**
@@ -127,7 +128,7 @@ export class Admission {
     this.#limits.push(limit);
     this.#useLastLimit();
     try {
-      await this.#until(() => this.#running <= permits, signal);
+      await this.#watchers.until(() => this.#running <= permits, signal);
       // It takes the place of those before it, unless one that came later has taken its own.
       const index = this.#limits.indexOf(limit);
       if (index > 0) this.#limits.splice(0, index);
@@ -153,7 +154,7 @@ export class Admission {
         held = false;
         this.#running--;
         this.#admitWaiting();
-        for (const look of [...this.#watching]) look();
+        this.#watchers.look();
       },
     };
   }
@@ -163,31 +164,6 @@ export class Admission {
       if (this.#running >= this.#permits) return;
       waiter.admit(this.#grant());
     }
-  }
-
-  #until(condition: () => boolean, signal: Signal | null): Promise<void> {
-    if (condition()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (!condition()) return;
-        leave();
-        resolve();
-      };
-      const onAbort = (): void => {
-        leave();
-        reject(AigesError.from(signal?.reason));
-      };
-      const leave = (): void => {
-        this.#watching.delete(look);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      if (signal?.aborted === true) {
-        onAbort();
-        return;
-      }
-      this.#watching.add(look);
-      signal?.addEventListener('abort', onAbort);
-    });
   }
 }
 

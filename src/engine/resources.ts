@@ -4,6 +4,7 @@ import type { Signal } from '../core/signal.js';
 import { Admission } from './admission.js';
 import { untilAborted } from './deadline.js';
 import type { Input, Prepare } from './input.js';
+import { Watchers } from './watchers.js';
 
 export interface ResourcesOptions {
   readonly runtime: Pick<PluginRuntime, 'loadResource' | 'resourceUnused' | 'unloadResource'>;
@@ -138,7 +139,7 @@ export class Resources {
     for (;;) {
       const slot = this.#replaced(ids);
       if (slot === null) break;
-      await slot.until(() => !slot.replacing, signal);
+      await slot.watchers.until(() => !slot.replacing, signal);
     }
     const slots = ids.map((id) => this.#slots.get(id)).filter((slot) => slot !== undefined);
     for (const slot of slots) slot.users++;
@@ -209,7 +210,7 @@ export class Resources {
     this.#slots.set(id, slot);
     const turn = slot.queue(kind);
     try {
-      await slot.until(() => slot.current === turn, signal);
+      await slot.watchers.until(() => slot.current === turn, signal);
       return await work(slot);
     } finally {
       slot.leave(turn);
@@ -230,7 +231,7 @@ export class Resources {
 
   /** Waits until neither a call nor what is left of one uses a resource. No new one does meanwhile. */
   async #unused(id: number, slot: Slot, signal: Signal): Promise<void> {
-    await slot.until(() => slot.users === 0, signal);
+    await slot.watchers.until(() => slot.users === 0, signal);
     await this.#options.runtime.resourceUnused(id, signal);
   }
 
@@ -279,9 +280,10 @@ class Slot {
   loaded = false;
   /** Calls that hold it. */
   users = 0;
+  /** Calls and operations that wait for a change of the rest. */
+  readonly watchers = new Watchers();
   /** In the order in which they were asked for; the first one is at work. */
   readonly #turns: Turn[] = [];
-  readonly #watching = new Set<() => void>();
 
   /** The operation that is at work; null when there is none. */
   get current(): Turn | null {
@@ -307,45 +309,18 @@ class Slot {
     const turn = { kind };
     this.#turns.push(turn);
     // Calls that wait for new content do so in vain when it is to be unloaded next.
-    this.#changed();
+    this.watchers.look();
     return turn;
   }
 
   leave(turn: Turn): void {
     this.#turns.splice(this.#turns.indexOf(turn), 1);
-    this.#changed();
+    this.watchers.look();
   }
 
   leftByUser(): void {
     this.users--;
-    if (this.users === 0) this.#changed();
-  }
-
-  /** Resolves when the condition holds. Rejects with the signal's reason when that aborts first. */
-  until(condition: () => boolean, signal: Signal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#watching.delete(look);
-        signal.removeEventListener('abort', onAbort);
-      };
-      const look = (): void => {
-        if (!condition()) return;
-        leave();
-        resolve();
-      };
-      const onAbort = (): void => {
-        leave();
-        reject(AigesError.from(signal.reason));
-      };
-      this.#watching.add(look);
-      signal.addEventListener('abort', onAbort);
-      if (signal.aborted) onAbort();
-      else look();
-    });
-  }
-
-  #changed(): void {
-    for (const look of [...this.#watching]) look();
+    if (this.users === 0) this.watchers.look();
   }
 }
 

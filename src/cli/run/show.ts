@@ -1,5 +1,6 @@
 import type { Descriptor } from '../../core/descriptor.js';
 import { DataType, type Frame } from '../../core/frame.js';
+import { isJson } from '../../core/json.js';
 import { nameOf } from './check.js';
 
 const longestText = 2000;
@@ -38,15 +39,6 @@ function readText(data: Uint8Array): string | null {
     return new TextDecoder('utf-8', { fatal: true }).decode(data);
   } catch {
     return null;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 

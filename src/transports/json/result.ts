@@ -1,5 +1,6 @@
 import type { AigesError } from '../../core/errors.js';
 import { dataTypeName, type Frame, type StringMap } from '../../core/frame.js';
+import { isJson } from '../../core/json.js';
 import { bytesOf, errorText } from './codec.js';
 
 /** One result of a stream, on its way to a client that speaks JSON. */
@@ -49,15 +50,6 @@ function inDocument(frame: Frame, attributes: StringMap): string {
     if (isJson(text)) return text;
   }
   return `"${bytes.toString('base64')}"`;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Text that does not look like what it should be stays text. */
