@@ -53,8 +53,11 @@ const ask = async (loader: RunningHost, name: Name): Promise<string[]> =>
 const post = (loader: RunningHost, name: Name): Promise<Response> =>
   fetch(`${loader.httpUrl}/v1/private/${name}`, { method: 'POST', body: '{}' });
 
+/** Where nobody else is: a port that is free here stays free. */
+const ownAddress = `127.1.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const server = createServer().listen(0, ownAddress);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();
@@ -63,7 +66,7 @@ async function freePort(): Promise<number> {
 }
 
 async function dial(port: number): Promise<void> {
-  const socket = connect(port, '127.0.0.1');
+  const socket = connect(port, ownAddress);
   await once(socket, 'connect');
   socket.destroy();
 }
@@ -109,7 +112,7 @@ describe('several services that do not all start', () => {
       waiting.open();
       return last.promise.then(begin);
     };
-    const config = testConfig({ others: { a: {}, b: {} }, grpc: { port: await freePort() } });
+    const config = testConfig({ others: { a: {}, b: {} }, grpc: { host: ownAddress, port: await freePort() } });
     const host = createHost(config, {
       log: createLogger('silent'),
       loadRuntime: ({ name }) => runtimes[name as Name],

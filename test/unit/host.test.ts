@@ -249,8 +249,13 @@ describe('createHost', () => {
   });
 
   it('tells the requests that still wait when the time is up that it shuts down, and never begins them', async () => {
-    const hold = gate();
-    const runtime = new FakeRuntime(() => hold.promise.then(() => []));
+    // It returns when everybody has been told.
+    const runtime = new FakeRuntime(
+      ({ signal }) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => setImmediate(resolve, []));
+        }),
+    );
     running = await startHost({
       runtime,
       service: { maxConcurrent: 1 },
@@ -267,7 +272,6 @@ describe('createHost', () => {
       header: { code: 10110, message: 'service is shutting down' },
     });
     expect((await first).status).toBe(503);
-    hold.open();
     expect(await drained).toEqual({ stuck: 0, ended: true });
     expect(runtime.calls).toBe(1);
   });
@@ -299,7 +303,7 @@ describe('createHost', () => {
       await hold.promise;
       return [textFrame('result', text)];
     });
-    const loader = await start(runtime);
+    const loader = await start(runtime, { drainTimeoutMs: 30_000 });
     const answer = post(loader);
     await until(() => runtime.calls === 1);
     const drained = loader.host.drain();

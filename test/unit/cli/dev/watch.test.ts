@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { watchSources } from '../../../../src/cli/dev/watch.js';
+import { eventually } from '../../../fixtures/eventually.js';
 
 let folder: string;
 let changes: string[];
@@ -46,27 +47,27 @@ describe('watchSources', () => {
     for (const ignored of ['node_modules/a.ts', '.git/a.ts', 'dist/a.js', 'aiges.log', '.hidden.txt']) write(ignored);
     write('wrapper.ts');
     write('lib/deep.json');
-    await expect.poll(() => [...changes].sort()).toEqual(['lib/deep.json', 'wrapper.ts']);
+    await eventually(() => [...changes].sort()).toEqual(['lib/deep.json', 'wrapper.ts']);
   });
 
   it('follows folders that come, are renamed and go', async () => {
     mkdirSync(join(folder, 'new', 'deep'), { recursive: true });
     write('new/deep/a.ts');
-    await expect.poll(() => changes).toContain('new/deep/a.ts');
+    await eventually(() => changes).toContain('new/deep/a.ts');
     renameSync(join(folder, 'new'), join(folder, 'other'));
-    await expect.poll(() => changes).toContain('other/deep/a.ts');
+    await eventually(() => changes).toContain('other/deep/a.ts');
     changes.length = 0;
     write('other/deep/a.ts');
-    await expect.poll(() => changes).toEqual(['other/deep/a.ts']);
+    await eventually(() => changes).toEqual(['other/deep/a.ts']);
     rmSync(join(folder, 'other'), { recursive: true });
     write('wrapper.ts');
-    await expect.poll(() => changes).toContain('wrapper.ts');
+    await eventually(() => changes).toContain('wrapper.ts');
     expect(troubles).toEqual([]);
   });
 
   it('sees a file that editors replace instead of writing it', async () => {
     write('lib/next.tmp');
     renameSync(join(folder, 'lib', 'next.tmp'), join(folder, 'wrapper.ts'));
-    await expect.poll(() => changes).toEqual(['wrapper.ts']);
+    await eventually(() => changes).toEqual(['wrapper.ts']);
   });
 });

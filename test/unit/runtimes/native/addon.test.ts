@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import type { Addon, EngineRef, Opened, StreamRef } from '../../../../src/runtimes/native/addon.js';
 import { loadAddon } from '../../../../src/runtimes/native/addon.js';
+import { FileGate } from '../../../fixtures/file-gate.js';
 import { expectNothingAlive, fixture } from './engines.js';
 
 const options = {
@@ -235,15 +236,18 @@ describe('a stream', () => {
   });
 
   it('should refuse a call that would overlap with another', async () => {
+    const gate = new FileGate();
     await withStream(
       false,
       async (stream) => {
         const writing = addon.writeStream(stream, [frame]);
         await expect(addon.readStream(stream)).rejects.toMatchObject({ code: 'AIGES_BUSY', op: 'wrapperRead' });
+        gate.open();
         await writing;
       },
-      { params: ['write', 'sleep', 'ms', '50'] },
+      { params: ['write', 'waitFile', 'file', gate.file] },
     );
+    gate.remove();
   });
 
   it('should refuse ids that do not fit, whatever they are', async () => {

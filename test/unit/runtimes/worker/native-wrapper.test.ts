@@ -289,7 +289,9 @@ describe('a thread that ends while the engine runs', () => {
     expect(await failure(runtime.once(request, [frame(new Uint8Array(4 << 20))]))).toMatchObject({ code: 10109 });
     // The engine is at the gate, with the request's memory; the next thread shares the engine.
     expect(textOf(await runtime.once(callOf({ do: 'reply', text: 'again' }), []))).toBe('again');
-    expect(counters()).toMatchObject({ jobsRunning: 1, loans: 1 });
+    await vi.waitFor(() => {
+      expect(counters()).toMatchObject({ jobsRunning: 1, loans: 1 });
+    }, patience);
     expect(runtime.counters).toMatchObject({ replaced: 1, stuck: 0 });
     await openGate(gate);
   });

@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../../../src/core/call.js';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, DataType, type Frame } from '../../../../src/core/frame.js';
@@ -9,6 +10,7 @@ import type { Output } from '../../../../src/core/runtime.js';
 import { loadAddon } from '../../../../src/runtimes/native/addon.js';
 import { createWorkerRuntime, type WorkerOptions } from '../../../../src/runtimes/worker/index.js';
 import type { WorkerRuntime } from '../../../../src/runtimes/worker/worker-runtime.js';
+import { eventually } from '../../../fixtures/eventually.js';
 import { textFrame } from '../../../fixtures/fake-runtime.js';
 import { FileGate } from '../../../fixtures/file-gate.js';
 
@@ -56,6 +58,7 @@ async function start(changes: Partial<WorkerOptions> = {}): Promise<Started> {
 }
 
 afterEach(async () => {
+  vi.useRealTimers();
   await running?.stop();
   running = null;
   // Loans end when the thread's heap has gone.
@@ -99,6 +102,22 @@ async function failure(call: Promise<unknown>): Promise<AigesError> {
     throw error;
   }
   throw new Error('it did not fail');
+}
+
+/** Longer than any machine keeps a thread from answering: it passes only where a test says so. */
+const longLimitMs = 30_000;
+
+/** From here on limits pass by `pass` only. */
+function stopTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+}
+
+/** Lets the long limit pass for calls that were left, in a thread that has answered what it was asked about them. */
+async function pass(started: Started): Promise<void> {
+  // The thread is asked in this turn, and answers in order.
+  await new Promise((resolve) => setImmediate(resolve));
+  await run(started, 'echo');
+  vi.advanceTimersByTime(longLimitMs);
 }
 
 describe('a wrapper that cannot start', () => {
@@ -172,13 +191,11 @@ describe('a call', () => {
     const started = await start();
     expect(await run(started, 'echo', textFrame('text', 'häh'))).toBe('häh');
     expect(await run(started, 'print')).toBe('printed');
-    await vi.waitFor(() => {
-      expect(started.lines.map(({ level, message }) => `${level} ${message}`).sort()).toEqual([
-        'info to stdout',
-        'warn to stderr',
-        'warn to the log',
-      ]);
-    });
+    await eventually(() => started.lines.map(({ level, message }) => `${level} ${message}`).sort()).toEqual([
+      'info to stdout',
+      'warn to stderr',
+      'warn to the log',
+    ]);
     expect(started.meters).toEqual([[`t${tags}`, 'units', 3, 's']]);
     expect(started.traces).toEqual([[`t${tags}`, 'step', 'one', 's']]);
   });
@@ -196,7 +213,7 @@ describe('a call', () => {
   });
 
   it('that counts what is no number fails alone', async () => {
-    const started = await start();
+    const started = await start({ execLimitMs: longLimitMs });
     const client = new AbortController();
     const other = started.runtime.once(callOf('wait', { signal: client.signal }), []);
     const error = await failure(started.runtime.once(callOf('meter', { path: 'Infinity' }), []));
@@ -217,7 +234,7 @@ describe('a call', () => {
   });
 
   it('learns that nobody waits any more, and may still answer', async () => {
-    const { runtime } = await start({ execLimitMs: 30_000 });
+    const { runtime } = await start({ execLimitMs: longLimitMs });
     const client = new AbortController();
     const answer = runtime.once(callOf('wait', { signal: client.signal }), []);
     client.abort(new AigesError('cancelled'));
@@ -227,9 +244,7 @@ describe('a call', () => {
   it('ends in order when the plugin is stopped', async () => {
     const started = await start();
     await started.runtime.stop();
-    await vi.waitFor(() => {
-      expect(started.lines).toMatchObject([{ message: 'finished' }]);
-    });
+    await eventually(() => started.lines).toMatchObject([{ message: 'finished' }]);
     expect(await failure(run(started, 'echo'))).toMatchObject({ code: 10109 });
   });
 });
@@ -299,16 +314,14 @@ describe('large buffers', () => {
   });
 
   it('may be kept by the wrapper while threads beside it are replaced', async () => {
-    const started = await start({ instances: 2 });
+    const started = await start({ instances: 2, execLimitMs: longLimitMs });
     const { runtime } = started;
     // Calls that follow one another go to the first thread.
     for (let n = 1; n <= 3; n++) await run(started, 'keep', dataFrame(size, n));
     const client = new AbortController();
     const busy = runtime.once(callOf('wait', { signal: client.signal }), []);
     expect((await failure(run(started, 'exit'))).code).toBe(10109);
-    await vi.waitFor(() => {
-      expect(runtime.counters.ready).toBe(2);
-    }, 20_000);
+    await eventually(() => runtime.counters.ready).toBe(2);
     client.abort(new AigesError('cancelled'));
     await busy;
     for (let n = 0; n < 10; n++) await run(started, 'sum', dataFrame(size, 99));
@@ -369,7 +382,7 @@ describe('a thread that ends', () => {
   });
 
   it('leaves the calls in other threads alone', async () => {
-    const started = await start({ instances: 2, execLimitMs: 30_000 });
+    const started = await start({ instances: 2, execLimitMs: longLimitMs });
     const client = new AbortController();
     const waiting = started.runtime.once(callOf('wait', { signal: client.signal }), []);
     expect((await failure(run(started, 'exit'))).code).toBe(10109);
@@ -388,9 +401,10 @@ describe('a thread that ends', () => {
   });
 
   describe('with a call in it that nobody waits for and somebody else there', () => {
-    // Long enough for a busy machine to tell a thread that answers from one that loops.
-    const execLimitMs = 1000;
+    const execLimitMs = longLimitMs;
     const left = /a call goes on, and nobody waits for it any more: hand request\.signal on/;
+
+    beforeEach(stopTime);
 
     /** Two calls in one thread, and the end of the first one's patience. */
     async function leave(
@@ -412,11 +426,10 @@ describe('a thread that ends', () => {
       const tag = `t${tags}`;
       const other = settled(started.runtime.once(callOf('wait', { signal: another.signal }), []));
       client.abort(new AigesError('cancelled'));
-      await vi.waitFor(() => {
-        expect(started.lines).toEqual([
-          { level: 'warn', message: expect.stringMatching(left) as unknown, fields: { sid: 's', tag } },
-        ]);
-      }, 20_000);
+      await pass(started);
+      await eventually(() => started.lines).toEqual([
+        { level: 'warn', message: expect.stringMatching(left) as unknown, fields: { sid: 's', tag } },
+      ]);
       return {
         given,
         other,
@@ -443,18 +456,29 @@ describe('a thread that ends', () => {
       const { given, other, endOther } = await leave(started, 'never');
       endOther();
       expect(await other).toMatchObject({ status: 'fulfilled', value: 'told: the client has left' });
+      await pass(started);
+      vi.useRealTimers();
       expect(await given).toMatchObject({ status: 'rejected', reason: { code: 10109 } });
       expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
       expect(started.runtime.counters).toMatchObject({ replaced: 1 });
     });
 
     it('is replaced when the call begins to loop', async () => {
+      const gate = new FileGate();
       const started = await start({ execLimitMs });
-      const { given, other } = await leave(started, 'spinLater', '1500');
+      const { given, other } = await leave(started, 'spinLater', gate.file);
+      gate.open();
+      await eventually(() => existsSync(`${gate.file}.spins`)).toBe(true);
+      // It may have answered once more before it began.
+      vi.advanceTimersByTime(execLimitMs);
+      await new Promise((resolve) => setImmediate(resolve));
+      vi.advanceTimersByTime(execLimitMs);
+      vi.useRealTimers();
       for (const outcome of [given, other]) {
         expect(await outcome).toMatchObject({ status: 'rejected', reason: { code: 10109 } });
       }
       expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
+      gate.remove();
     });
   });
 
@@ -505,13 +529,17 @@ describe('a stream', () => {
   });
 
   it('costs its thread when it does not come to an end', async () => {
-    const started = await start();
+    const started = await start({ execLimitMs: longLimitMs });
     const session = await started.runtime.open(callOf('echo'));
     const results = session.results()[Symbol.asyncIterator]();
     const reading = results.next();
     const writing = session.write([...packet('hang'), dataFrame(1 << 20)], { last: false });
-    await session.close();
+    stopTime();
+    const closing = session.close();
     await Promise.all([writing, reading]);
+    vi.advanceTimersByTime(longLimitMs);
+    vi.useRealTimers();
+    await closing;
     expect(await run(started, 'echo', textFrame('text', 'again'))).toBe('again');
     expect(started.runtime.counters).toMatchObject({ replaced: 1 });
   });
@@ -587,9 +615,7 @@ describe('a resource whose client has gone', () => {
     const loading = failure(runtime.loadResource(1, content(what), client.signal));
     client.abort(new AigesError('timeout'));
     expect((await loading).code).toBe(10109);
-    await vi.waitFor(() => {
-      expect(runtime.counters).toMatchObject({ ready: 2, replaced: 2 });
-    }, 20_000);
+    await eventually(() => runtime.counters).toMatchObject({ ready: 2, replaced: 2 });
     expect(await run(started, 'list')).toBe('');
   });
 
@@ -607,12 +633,15 @@ describe('a resource whose client has gone', () => {
   });
 
   it('does not keep its place for good beside calls that go on', async () => {
-    const started = await start({ path: keeper });
+    stopTime();
+    const started = await start({ path: keeper, execLimitMs: longLimitMs });
     const { runtime, lines } = started;
     const other = failure(run(started, 'wait'));
     const client = new AbortController();
     const loading = failure(runtime.loadResource(7, content('load never'), client.signal));
     client.abort(new AigesError('timeout'));
+    for (let limits = 0; limits < 10; limits++) await pass(started);
+    vi.useRealTimers();
     expect((await loading).code).toBe(10109);
     expect((await other).code).toBe(10109);
     expect(lines[0]).toMatchObject({ level: 'warn', fields: { resource: 7 } });
