@@ -173,8 +173,8 @@ describe('a client that is slow', () => {
     const slow: Wire[] = [];
     while (slow.length < count) {
       // No more at once than the system keeps until they are accepted: it has the others try again, later and later.
-      for (let i = 0; i < 250; i++) slow.push(new Wire(port));
-      for (const wire of slow.slice(-250)) wire.write(head('Content-Length: 100\r\n') + '{"payload"');
+      for (let i = 0; i < 500; i++) slow.push(new Wire(port));
+      for (const wire of slow.slice(-500)) wire.write(head('Content-Length: 100\r\n') + '{"payload"');
       await eventually(() => connections(app)).toBe(slow.length);
     }
     const answer = await fetch(`http://127.0.0.1:${port}${route}`, { method: 'POST', body: '{}' });
@@ -183,7 +183,7 @@ describe('a client that is slow', () => {
     for (const wire of slow) wire.destroy();
     // The one that is left is that of the client above.
     await eventually(() => connections(app)).toBeLessThanOrEqual(1);
-  });
+  }, 180_000);
 });
 
 describe('connections', () => {
