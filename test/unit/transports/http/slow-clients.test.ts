@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { HttpServer } from '../../../../src/transports/http/server.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { gate, textFrame } from '../../../fixtures/fake-runtime.js';
@@ -246,6 +246,26 @@ describe('the end of the server', () => {
     }
     expect(received).toBeGreaterThan(data.length);
     await Promise.all([answered, closed]);
+  });
+
+  it('waits for a client that has not read its answer for as long as it may take', async () => {
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const data = Buffer.alloc(32 << 20, 7);
+    const server = await setup(() => [textFrame('result', '', { data, type: 4 })]);
+    const socket = connect({ port: await listen(server), host: '127.0.0.1' });
+    socket.write(head('Content-Length: 2\r\nAccept: video/*\r\n') + '{}');
+    await eventually(() => server.runtime.outputsAlive).toBe(1);
+    const closed = server.app.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    vi.advanceTimersByTime(600_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    let received = 0;
+    for await (const chunk of socket) received += (chunk as Buffer).length;
+    expect(received).toBeGreaterThan(data.length);
+    await closed;
   });
 });
 
