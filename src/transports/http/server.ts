@@ -78,6 +78,8 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   const open = new OpenAnswers();
   const app = Fastify({
     return503OnClosing: false,
+    // Fastify's 10 s count for the hook below too, which waits for clients that read slowly.
+    pluginTimeout: 0,
     forceCloseConnections: 'idle',
     keepAliveTimeout: patience.keepAliveMs,
     requestTimeout: patience.headersMs + patience.bodyMs,

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../fixtures/eventually.js';
 import { LogFile, type LogFileOptions } from '../../../src/observability/log-file.js';
 
 let folder: string;
@@ -68,9 +69,9 @@ describe('LogFile loses lines, says so once and goes on, when', () => {
   it('the disk is full', async () => {
     const file = await open({ path: '/dev/full' }, 60_000);
     file.write('one\n');
-    await expect
-      .poll(() => told)
-      .toEqual([expect.stringMatching(/^\[log\]\.file: lines of the log are lost: \/dev\/full: ENOSPC/)]);
+    await eventually(() => told).toEqual([
+      expect.stringMatching(/^\[log\]\.file: lines of the log are lost: \/dev\/full: ENOSPC/),
+    ]);
     for (let line = 0; line < 1000; line++) file.write('more\n');
     await file.close();
     expect(told).toHaveLength(1);
@@ -78,10 +79,13 @@ describe('LogFile loses lines, says so once and goes on, when', () => {
 
   it('the disk stays full: every new attempt fails in silence', async () => {
     const file = await open({ path: '/dev/full' });
+    file.write('line\n');
+    await eventually(() => told).toHaveLength(1);
     for (let line = 0; line < 20; line++) {
       file.write('line\n');
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+    await file.close();
     expect(told).toHaveLength(1);
   });
 
@@ -91,16 +95,14 @@ describe('LogFile loses lines, says so once and goes on, when', () => {
     rmSync(join(folder, 'sub'), { recursive: true });
     writeFileSync(join(folder, 'sub'), 'in the way');
     file.write('long enough to be rotated\n');
-    await expect.poll(() => told).toHaveLength(1);
+    await eventually(() => told).toHaveLength(1);
     expect(told[0]).toContain('lines of the log are lost');
     file.write('lost\n');
     rmSync(join(folder, 'sub'));
-    await expect
-      .poll(() => {
-        file.write('again\n');
-        return told.at(-1);
-      })
-      .toMatch(/the log is written again; \d+ line\(s\) were lost$/);
+    await eventually(() => {
+      file.write('again\n');
+      return told.at(-1);
+    }).toMatch(/the log is written again; \d+ line\(s\) were lost$/);
     expect(told).toHaveLength(2);
     await file.close();
     expect(
@@ -115,7 +117,7 @@ describe('LogFile loses lines, says so once and goes on, when', () => {
     const line = `${'x'.repeat(1024 * 1024)}\n`;
     for (let count = 0; count < 40; count++) file.write(line);
     expect(told).toEqual([expect.stringContaining('the disk is too slow')]);
-    await expect.poll(() => told, { timeout: 20_000 }).toHaveLength(2);
+    await eventually(() => told).toHaveLength(2);
     const lost = Number(/(\d+) line\(s\) were lost/.exec(told[1] ?? '')?.[1]);
     expect(lost).toBeGreaterThan(0);
     await file.close();

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { HttpServer } from '../../../../src/transports/http/server.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { gate, textFrame } from '../../../fixtures/fake-runtime.js';
@@ -99,7 +99,7 @@ describe('a client that is slow', () => {
   it('with reading its answer gets all of it as long as it reads', async () => {
     const data = Buffer.alloc(32 << 20, 7);
     const { app } = await setup(() => [textFrame('result', '', { data, type: 4 })], {
-      patience: { ...patience, sendMs: 1000 },
+      patience: { ...patience, sendMs: 30_000 },
     });
     const port = await listen({ app });
     const socket = connect({ port, host: '127.0.0.1' });
@@ -170,16 +170,20 @@ describe('a client that is slow', () => {
     const { app, runtime } = await setup(() => [], { maxConnections: 2000 });
     const port = await listen({ app });
     // Both ends are descriptors of this process, of which there may be no more than 4096.
-    const slow = Array.from({ length: count }, () => new Wire(port));
-    for (const wire of slow) wire.write(head('Content-Length: 100\r\n') + '{"payload"');
-    await eventually(() => connections(app)).toBe(count);
+    const slow: Wire[] = [];
+    while (slow.length < count) {
+      // No more at once than the system keeps until they are accepted: it has the others try again, later and later.
+      for (let i = 0; i < 500; i++) slow.push(new Wire(port));
+      for (const wire of slow.slice(-500)) wire.write(head('Content-Length: 100\r\n') + '{"payload"');
+      await eventually(() => connections(app)).toBe(slow.length);
+    }
     const answer = await fetch(`http://127.0.0.1:${port}${route}`, { method: 'POST', body: '{}' });
     expect(answer.status).toBe(200);
     expect(runtime.calls).toBe(1);
     for (const wire of slow) wire.destroy();
     // The one that is left is that of the client above.
     await eventually(() => connections(app)).toBeLessThanOrEqual(1);
-  });
+  }, 180_000);
 });
 
 describe('connections', () => {
@@ -242,6 +246,26 @@ describe('the end of the server', () => {
     }
     expect(received).toBeGreaterThan(data.length);
     await Promise.all([answered, closed]);
+  });
+
+  it('waits for a client that has not read its answer for as long as it may take', async () => {
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const data = Buffer.alloc(32 << 20, 7);
+    const server = await setup(() => [textFrame('result', '', { data, type: 4 })]);
+    const socket = connect({ port: await listen(server), host: '127.0.0.1' });
+    socket.write(head('Content-Length: 2\r\nAccept: video/*\r\n') + '{}');
+    await eventually(() => server.runtime.outputsAlive).toBe(1);
+    const closed = server.app.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    vi.advanceTimersByTime(600_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    let received = 0;
+    for await (const chunk of socket) received += (chunk as Buffer).length;
+    expect(received).toBeGreaterThan(data.length);
+    await closed;
   });
 });
 

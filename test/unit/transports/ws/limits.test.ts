@@ -1,11 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import type { Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AigesError } from '../../../../src/core/errors.js';
 import { DataStatus, type Frame } from '../../../../src/core/frame.js';
 import { eventually } from '../../../fixtures/eventually.js';
 import { FakeRuntime, FakeStream, gate } from '../../../fixtures/fake-runtime.js';
 import { rawFrame, textOf } from '../../../fixtures/ws-client.js';
-import { echoRuntime, rawText, openWs } from '../../../fixtures/ws-server.js';
+import { echoRuntime, rawText, openWs, type WsSetup } from '../../../fixtures/ws-server.js';
 
 /** A plugin that takes no packet before the gate is open. */
 function heldRuntime(): { runtime: FakeRuntime; letGo: () => void; writes: () => number } {
@@ -28,11 +28,31 @@ const turns = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
+/** From here on time passes when the test says so, and for nothing but what is limited: the machine may be slow. */
+function stopClock(): (ms: number) => void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
+  return (ms) => {
+    vi.advanceTimersByTime(ms);
+  };
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** The server's ends of the connections that come, in their order. */
+function endsOf({ app }: WsSetup): readonly Socket[] {
+  const ends: Socket[] = [];
+  app.server.on('connection', (socket: Socket) => ends.push(socket));
+  return ends;
+}
+
 describe('time', () => {
   it.each([
     ['before its first frame', false],
     ['in the middle of its input', true],
   ])('ends a session whose client says nothing %s', async (_when, begun) => {
+    const pass = stopClock();
     const setup = await openWs({ runtime: echoRuntime(), limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     if (begun) {
@@ -40,6 +60,7 @@ describe('time', () => {
       await client.next();
       expect(textOf(await client.next())).toBe('x');
     }
+    pass(300);
     expect(await client.next()).toMatchObject({ header: { code: 10114, message: 'time out', status: 0 } });
     expect(await client.ended).toEqual({ code: 1008, reason: 'time out' });
   });
@@ -60,13 +81,18 @@ describe('time', () => {
     ['time without a frame', { idleTimeoutMs: 1000 }],
     ['time between two pings', { pingMs: 500 }],
   ])('is not up for a client that is busy sending one frame: %s', async (_which, limits) => {
+    const pass = stopClock();
     const setup = await openWs({ runtime: echoRuntime(), limits });
+    const ends = endsOf(setup);
     const client = await setup.raw();
+    const before = ends[0]?.bytesRead ?? 0;
     const frame = rawText('x'.repeat(300), 2);
-    const piece = Math.ceil(frame.length / 40);
-    for (let at = 0; at < frame.length; at += piece) {
+    const piece = Math.ceil(frame.length / 10);
+    for (let at = 0; at < frame.length;) {
       client.write(frame.subarray(at, at + piece));
-      await delay(60);
+      at = Math.min(at + piece, frame.length);
+      await eventually(() => ends[0]?.bytesRead).toBe(before + at);
+      pass(240);
     }
     await eventually(() => client.frames.map(({ opcode }) => opcode).filter((opcode) => opcode !== 9)).toEqual([
       1, 1, 8,
@@ -80,64 +106,77 @@ describe('time', () => {
     ['sends pings in the middle of a frame, byte by byte', { idleTimeoutMs: 300 }, 9, 'time out'],
     ['sends a frame for ever', { sessionTimeoutMs: 600, idleTimeoutMs: 300, pingMs: 200 }, 1, 'session timeout'],
   ])('is up for a client that %s', async (_what, limits, opcode, message) => {
+    const pass = stopClock();
     const setup = await openWs({ limits });
+    const ends = endsOf(setup);
     const client = await setup.raw();
+    let sent = ends[0]?.bytesRead ?? 0;
+    const send = async (bytes: Buffer): Promise<void> => {
+      client.write(bytes);
+      sent += bytes.length;
+      await eventually(() => ends[0]?.bytesRead).toBe(sent);
+    };
     // A control frame may stand between the fragments of a message.
-    client.write(rawFrame({ opcode: 1, data: '{', fin: false }));
+    await send(rawFrame({ opcode: 1, data: '{', fin: false }));
     const rest =
       opcode === 9
         ? Buffer.concat(Array.from({ length: 100 }, () => rawFrame({ opcode: 9, data: 'x' })))
         : rawFrame({ opcode: 0, data: ' '.repeat(1000) });
-    let at = 0;
-    const dripping = setInterval(() => {
-      if (opcode !== 0) client.write(rest.subarray(at, ++at));
-    }, 20);
-    await eventually(() => setup.errors.map((error) => error.message)).toEqual([message]);
-    clearInterval(dripping);
+    for (let at = 0; at < 100 && setup.errors.length === 0; at++) {
+      if (opcode !== 0) await send(rest.subarray(at, at + 1));
+      pass(20);
+    }
+    expect(setup.errors.map((error) => error.message)).toEqual([message]);
     client.reset();
   });
 
   it('stands still while the plugin owes the results of a whole input', async () => {
+    const pass = stopClock();
     const setup = await openWs({ limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     client.sendText('input', 'x', 2);
     const stream = await setup.stream();
     await eventually(() => stream.written.length).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    pass(700);
     stream.give('late', DataStatus.end);
     expect((await client.rest()).map((frame) => frame.header.code)).toEqual([0, 0]);
   });
 
   it('stands still while the plugin has not taken what was sent', async () => {
+    const pass = stopClock();
     const { runtime, letGo } = heldRuntime();
     const setup = await openWs({ runtime, limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     client.sendText('input', 'x', 0);
     client.sendText('input', 'y', 2);
     await client.next();
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    pass(700);
     letGo();
     expect((await client.rest()).map((frame) => textOf(frame))).toEqual(['x', 'y']);
   });
 
   it('stands still while a single request runs', async () => {
+    const pass = stopClock();
     const hold = gate();
     const setup = await openWs({ once: () => hold.promise.then(() => []), limits: { idleTimeoutMs: 300 } });
     const client = await setup.connect();
     client.send({});
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await eventually(() => setup.runtime.calls).toBe(1);
+    pass(700);
     hold.open();
     expect(await client.next()).toMatchObject({ header: { code: 0, status: 3 } });
   });
 
   it('stands still while the client does not read its results', async () => {
+    const pass = stopClock();
     const setup = await openWs({ limits: { idleTimeoutMs: 800, maxUnsentBytes: 1024 } });
     const client = await setup.raw();
     client.write(rawText('x', 1));
     const stream = await setup.stream();
     client.pause();
     for (let i = 0; i < 300; i++) stream.give('y'.repeat(64 * 1024));
-    await new Promise((resolve) => setTimeout(resolve, 1800));
+    await turns(50);
+    pass(1800);
     expect(setup.errors).toEqual([]);
     client.resume();
     await eventually(() => client.frames.filter(({ opcode }) => opcode === 1).length).toBeGreaterThanOrEqual(301);
@@ -157,12 +196,15 @@ describe('time', () => {
   });
 
   it('of a whole session frees what a client that reads nothing holds', async () => {
+    const pass = stopClock();
     const setup = await openWs({ limits: { sessionTimeoutMs: 1500, maxUnsentBytes: 1024 } });
     const client = await setup.raw();
     client.write(rawText('x', 1));
     const stream = await setup.stream();
     client.pause();
     for (let i = 0; i < 300; i++) stream.give('y'.repeat(64 * 1024));
+    await turns(50);
+    pass(1500);
     await eventually(() => stream.closed).toBe(1);
     await setup.expectNothingLeft();
     client.reset();
@@ -171,26 +213,41 @@ describe('time', () => {
 
 describe('pings', () => {
   it('keep a client that answers them, and cut one that does not', async () => {
+    const pass = stopClock();
     const setup = await openWs({ limits: { pingMs: 500 } });
+    const ends = endsOf(setup);
     const alive = await setup.connect();
     alive.send({});
+    await setup.stream();
     let pings = 0;
     alive.socket.on('ping', () => pings++);
     const mute = await setup.raw();
     mute.write(rawFrame({ opcode: 1, data: '{}' }));
     const stream = await setup.stream(1);
+    for (let i = 0; i < 3; i++) {
+      const heard = ends[0]?.bytesRead ?? 0;
+      pass(500);
+      // What the client answers has to be there before the next one is due.
+      await eventually(() => ends[0]?.bytesRead).toBeGreaterThan(heard);
+    }
+    expect(pings).toBe(3);
     await eventually(() => mute.closed).toBe(true);
     await eventually(() => stream.closed).toBe(1);
-    await eventually(() => pings).toBeGreaterThan(2);
     expect(alive.socket.readyState).toBe(alive.socket.OPEN);
   });
 
   it('are not held against a client that we do not read', async () => {
-    const { runtime, letGo } = heldRuntime();
+    const pass = stopClock();
+    const { runtime, letGo, writes } = heldRuntime();
     const setup = await openWs({ runtime, limits: { pingMs: 250, maxFrames: 1 } });
     const client = await setup.connect();
     for (let i = 0; i < 20; i++) client.sendText('input', 'x', i < 19 ? 1 : 2);
-    await new Promise((resolve) => setTimeout(resolve, 900));
+    await eventually(writes).toBe(1);
+    await turns(50);
+    for (let i = 0; i < 4; i++) {
+      pass(250);
+      await turns(50);
+    }
     letGo();
     expect(await client.rest()).toHaveLength(21);
   });
@@ -241,7 +298,7 @@ describe('a plugin that is slower than its client', () => {
     expect(results.slice(1).map((frame) => Number.parseInt(textOf(frame)))).toEqual(
       Array.from({ length: frames }, (_, index) => index),
     );
-  });
+  }, 180_000);
 
   it('has it wait for bytes as for frames, and takes a frame that is larger than all that may wait', async () => {
     const { runtime, letGo, writes } = heldRuntime();
@@ -256,7 +313,7 @@ describe('a plugin that is slower than its client', () => {
     const results = await client.rest();
     expect(results).toHaveLength(61);
     expect(textOf(results[60] ?? (await client.next()))).toBe(held);
-  });
+  }, 180_000);
 
   it('has it wait for small frames that came in one piece too', async () => {
     const { runtime, letGo, writes } = heldRuntime();
@@ -322,11 +379,12 @@ describe('clients that are slower than their plugin', () => {
         // Half of them with, half without base64.
         const client = await setup.raw(index % 2 === 0 ? { 'sec-websocket-protocol': 'aiges.binary' } : {}, 2);
         client.pause();
-        client.write(rawText('x', 2));
         return client;
       }),
     );
-    await eventually(() => runtime.streams.length).toBe(sessions);
+    // When all of them are there: the first results keep the process busy.
+    for (const client of clients) client.write(rawText('x', 2));
+    while (runtime.streams.length < sessions) await turns(1);
     // Until nothing moves any more.
     let before = -1;
     while (before !== made) {
@@ -338,8 +396,9 @@ describe('clients that are slower than their plugin', () => {
     expect(runtime.outputsAlive * size).toBeLessThanOrEqual(sessions * held);
     expect(made).toBeLessThan(sessions * results);
     expect(setup.service.load.running).toBe(sessions);
-    for (const client of clients) client.resume();
     for (const client of clients) {
+      // One after the other: all of them together take a slow machine longer than anything should have to wait.
+      client.resume();
       await eventually(() => client.frames.at(-1)?.opcode).toBe(8);
       const bytes = client.frames.slice(1, -1).reduce((sum, { length }) => sum + length, 0);
       expect(bytes).toBeGreaterThanOrEqual(results * size);
@@ -348,5 +407,5 @@ describe('clients that are slower than their plugin', () => {
     expect(made).toBe(sessions * results);
     await setup.expectNothingLeft();
     for (const client of clients) client.reset();
-  });
+  }, 300_000);
 });

@@ -5,6 +5,7 @@ import { Admission } from '../../../../src/engine/admission.js';
 import { Service } from '../../../../src/engine/service.js';
 import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
 import { serveXsf } from '../../../../src/transports/xsf/server.js';
+import { eventually } from '../../../fixtures/eventually.js';
 import { FakeRuntime, gate, prepare, streams } from '../../../fixtures/fake-runtime.js';
 import type { InputShape, Strings } from '../../../fixtures/protocol.js';
 import { RawClient } from '../../../fixtures/raw-client.js';
@@ -168,7 +169,7 @@ describe('operations on resources', () => {
     expect((await callXsf(client, request)).output).toMatchObject(failed(10102));
     expect((await ask('AIUnLoad', { resId: '7', waitTime: '5' })).output).toMatchObject(failed(10102));
     loading.open();
-    await expect.poll(() => runtime.resources.get(7)).toBe('a');
+    await eventually(() => runtime.resources.get(7)).toBe('a');
     expect((await ask('AIUnLoad', { resId: '7' })).output).toMatchObject(done);
   });
 

@@ -6,6 +6,7 @@ import { Service } from '../../../../src/engine/service.js';
 import { createGrpcJsServer } from '../../../../src/transports/grpc/grpcjs.js';
 import type { GrpcCall, GrpcServer } from '../../../../src/transports/grpc/server.js';
 import { serveXsf, type XsfOptions } from '../../../../src/transports/xsf/server.js';
+import { eventually } from '../../../fixtures/eventually.js';
 import type { FakeStream } from '../../../fixtures/fake-runtime.js';
 import { FakeRuntime, gate, prepare, streams, textFrame } from '../../../fixtures/fake-runtime.js';
 import { decodeOutput, decodeResponse, encodeRequest, type RequestShape } from '../../../fixtures/protocol.js';
@@ -95,7 +96,7 @@ describe('every call but a ping', () => {
     expect((await callXsf(client, onceRequest())).output?.code).toBe(10110);
     expect(codes).toEqual([10003, 10401, 0, 10110]);
     const polling = stream.poll();
-    await expect.poll(() => begun).toBe(5);
+    await eventually(() => begun).toBe(5);
     expect(codes).toHaveLength(4);
     await stream.abort();
     await polling;
@@ -106,7 +107,7 @@ describe('every call but a ping', () => {
 });
 
 async function streamOf({ runtime }: Served): Promise<FakeStream> {
-  await expect.poll(() => runtime.streams.length).toBeGreaterThan(0);
+  await eventually(() => runtime.streams.length).toBeGreaterThan(0);
   const stream = runtime.streams.at(-1);
   if (stream === undefined) throw new Error('no stream was opened');
   return stream;
@@ -191,7 +192,7 @@ describe('a stream over xsf', () => {
     const answer = await served.stream.send('AIIn', { sync_id: 1, pl: [{ data: Buffer.from('x') }] });
     expect(answer.output).toMatchObject(failed(10009, 'input invalid data'));
     expect((await served.stream.poll()).output).toMatchObject({ code: 10101 });
-    await expect.poll(() => served.service.load.running).toBe(0);
+    await eventually(() => served.service.load.running).toBe(0);
   });
 
   it('refuses a packet with an input that the service does not have, and goes on', async () => {
@@ -212,7 +213,7 @@ describe('a stream over xsf', () => {
     expect(details.filter((text) => text !== null)).toEqual([detail, detail]);
     // The number is still free.
     await served.stream.write(1, 'a');
-    await expect.poll(() => stream.written).toEqual([{ text: 'a', last: false }]);
+    await eventually(() => stream.written).toEqual([{ text: 'a', last: false }]);
     await served.stream.abort();
   });
 
@@ -224,13 +225,11 @@ describe('a stream over xsf', () => {
     await served.stream.write(1, 'a');
     await served.stream.write(1, 'late');
     await served.stream.write(3, 'c', 2);
-    await expect
-      .poll(() => stream.written)
-      .toEqual([
-        { text: 'a', last: false },
-        { text: 'b', last: false },
-        { text: 'c', last: true },
-      ]);
+    await eventually(() => stream.written).toEqual([
+      { text: 'a', last: false },
+      { text: 'b', last: false },
+      { text: 'c', last: true },
+    ]);
   });
 
   it('gives one result to each call, with attributes of plugin and request, counted by output', async () => {
@@ -297,7 +296,7 @@ describe('a stream over xsf', () => {
     const hold = gate();
     stream.onWrite = () => hold.promise;
     await served.stream.write(1, 'a');
-    await expect.poll(() => stream.written.length).toBe(1);
+    await eventually(() => stream.written.length).toBe(1);
     expect((await served.stream.send('AIExcp', null, 20)).output).toMatchObject({ code: 0 });
     hold.open();
   });
@@ -313,26 +312,21 @@ describe('a stream over xsf', () => {
   it('ends sessions that nobody touches, without a trace', async () => {
     const served = await serve({ ttlMs: 30, rollMs: 5 });
     await served.stream.create();
-    await expect.poll(() => served.service.load.running).toBe(0);
+    await eventually(() => served.service.load.running).toBe(0);
     expect((await served.stream.poll()).output).toMatchObject(failed(10008, 'service instance invalid'));
   });
 
-  it('keeps a session whose engine is at work', async () => {
-    const served = await serve({ ttlMs: 200, rollMs: 5 });
-    await served.stream.create();
-    const stream = await streamOf(served);
-    for (let n = 0; n < 10; n++) {
-      await new Promise((resolve) => setTimeout(resolve, 40));
-      stream.give(String(n));
-    }
-    expect(textsOf(await served.stream.poll())).toEqual(['0']);
-  });
-
-  it.each<[string, (stream: StreamClient, n: number) => Promise<unknown>]>([
-    ['polls', (stream) => stream.poll(1)],
+  it.each<[string, (served: Served, n: number) => unknown]>([
+    [
+      'engine is at work',
+      ({ runtime }, n) => {
+        runtime.streams[0]?.give(String(n));
+      },
+    ],
+    ['client polls while its engine says nothing', ({ stream }) => stream.poll(1)],
     // One is missing before them, so they do not reach the engine.
-    ['writes', (stream, n) => stream.write(n + 1, 'x')],
-  ])('keeps a session whose client %s while its engine says nothing', async (_name, act) => {
+    ['client writes while its engine says nothing', ({ stream }, n) => stream.write(n + 1, 'x')],
+  ])('keeps a session whose %s', async (_name, act) => {
     let now = performance.now();
     vi.spyOn(performance, 'now').mockImplementation(() => now);
     try {
@@ -341,13 +335,13 @@ describe('a stream over xsf', () => {
       await streamOf(served);
       for (let n = 1; n <= 6; n++) {
         now += 150;
-        await act(served.stream, n);
+        await act(served, n);
         // Long enough for whoever looks for sessions to have looked.
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       expect(served.service.load.running).toBe(1);
       now += 250;
-      await expect.poll(() => served.service.load.running).toBe(0);
+      await eventually(() => served.service.load.running).toBe(0);
     } finally {
       vi.restoreAllMocks();
     }
@@ -361,7 +355,7 @@ describe('a stream over xsf', () => {
     await callXsf(served.client, { op: 'ping' });
     served.shutdown.abort(new AigesError('shuttingDown'));
     expect((await waiting).output).toMatchObject({ code: 10110, err: 'service is shutting down' });
-    await expect.poll(() => served.service.load.running).toBe(0);
+    await eventually(() => served.service.load.running).toBe(0);
   });
 
   describe('AILBType', () => {
@@ -420,7 +414,7 @@ describe('a stream over xsf', () => {
     };
     const request = onceRequest(onceInput(), { s: { h: 'once' } });
     const running = callXsf(served.client, request);
-    await expect.poll(() => served.service.load.running).toBe(1);
+    await eventually(() => served.service.load.running).toBe(1);
     served.stream.handle = 'once';
     expect((await served.stream.poll()).output).toMatchObject({ code: 10102 });
     hold.open();
@@ -436,13 +430,13 @@ describe('a stream over xsf', () => {
     };
     const request = onceRequest(onceInput(), { s: { h: 'once' } });
     const running = callXsf(served.client, request);
-    await expect.poll(() => served.service.load.running).toBe(1);
+    await eventually(() => served.service.load.running).toBe(1);
     served.stream.handle = 'once';
     expect((await served.stream.abort()).output).toMatchObject({ code: 0, status: 0 });
     expect((await running).output).toMatchObject({ code: 10101 });
     expect((await callXsf(served.client, request)).output).toMatchObject({ code: 10105 });
     hold.open();
-    await expect.poll(() => served.service.load.running).toBe(0);
+    await eventually(() => served.service.load.running).toBe(0);
     expect((await callXsf(served.client, request)).output).toMatchObject({ code: 0 });
   });
 
@@ -469,17 +463,6 @@ describe('a stream over xsf', () => {
     const served = await serve();
     const request = onceRequest(onceInput(), { s: { h: 'x'.repeat(257) } });
     expect((await callXsf(served.client, request)).output).toMatchObject({ code: 10009 });
-  });
-
-  it('holds a licence while it waits for a payload that has not come', async () => {
-    const served = await serve();
-    const waiting = callXsf(
-      served.client,
-      onceRequest(onceInput({ pl: [] }), { param: { SeqNo: '1', waitTime: '300' } }),
-    );
-    await expect.poll(() => served.service.load.running).toBe(1);
-    expect((await callXsf(served.client, onceRequest())).response).toMatchObject({ code: 10110 });
-    expect((await waiting).output).toMatchObject({ code: 10102 });
   });
 
   it('tells the plugin the deadline of the gRPC call where that is the earlier one', async () => {
@@ -608,5 +591,19 @@ describe('a one-shot call', () => {
     hold.open();
     await service.drain();
     expect(runtime.outputsAlive).toBe(0);
+  });
+
+  it('holds a licence while it waits for a payload that has not come', async () => {
+    vi.useFakeTimers();
+    const service = serviceOf(new FakeRuntime(), 1, null);
+    const request = onceRequest(onceInput({ pl: [] }), { param: { SeqNo: '1', waitTime: '300' } });
+    const waiting = handOver(service, new AbortController(), request);
+    expect(service.load.running).toBe(1);
+    expect(await handOver(service, new AbortController(), onceRequest())).toBe(10110);
+    await vi.advanceTimersByTimeAsync(299);
+    expect(service.load.running).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await waiting).toBe(10102);
+    expect(service.load.running).toBe(0);
   });
 });
