@@ -78,14 +78,19 @@ describe.skipIf(!browserExpected)('the playground of a loader', { timeout: brows
     expect(await page.locator('input[value=stream]').isChecked()).toBe(true);
     await page.locator('#input-0').setInputFiles(inDemo('audio-level/speech.pcm'));
     await page.locator('#speed').fill('16000');
+    // Seen from inside the page: by the time that we are told, everything may have been sent.
+    await page.evaluate(`(() => {
+      const answer = document.querySelector('#answer');
+      new MutationObserver(() => {
+        if (!/^StateSending/.test(answer.querySelector('dl')?.textContent)) return;
+        globalThis.resultsWhileSending = answer.querySelectorAll('.results li').length;
+      }).observe(answer, { childList: true, subtree: true });
+    })()`);
     await page.locator('#run').click();
     const rows = page.locator('.results li');
-    // Seen by the page itself: by the time that we are told, everything may have been sent.
-    await page.waitForFunction(
-      `document.querySelectorAll('.results li').length > 3 && /State\\s+Sending/.test(document.querySelector('dl').innerText)`,
-    );
     const packets = Math.ceil(readFileSync(inDemo('audio-level/speech.pcm')).length / 3200);
     expect(await outcome()).toMatch(new RegExp(`^${String(packets + 1)} results in `));
+    expect(await page.evaluate('globalThis.resultsWhileSending')).toBeGreaterThan(3);
     expect(await rows.first().innerText()).toMatch(/level\s+\{"mean":-?[\d.]+,"peak":-?[\d.]+,"speaking":\w+\}/);
     expect(await rows.last().innerText()).toMatch(/speech\s+\{"length":6\d{3},"segments":\[/);
     await picture(page, 'demo-audio-level');

@@ -227,8 +227,8 @@ describe.skipIf(!browserExpected)('the playground in a browser', { timeout: brow
         expect(shown).toContain(line);
       }
       expect(shown).not.toContain('prefix');
-      await page.waitForFunction(`document.querySelector('#answer img').naturalWidth === 120`);
-      await page.waitForFunction(`Math.abs(document.querySelector('#answer audio').duration - 0.1) < 0.01`);
+      await eventually(() => page.evaluate(`document.querySelector('#answer img').naturalWidth`)).toBe(120);
+      await eventually(() => page.evaluate(`document.querySelector('#answer audio').duration`)).toBeCloseTo(0.1);
       const saving = page.waitForEvent('download');
       await page.getByText('Download file.bin (4.9 KiB)').click();
       const saved = await saving;
@@ -292,9 +292,11 @@ describe.skipIf(!browserExpected)('the playground in a browser', { timeout: brow
       end.open(undefined);
       expect(await outcome()).toMatch(new RegExp(`^${String(packets + 1)} results in `));
       // The newest is in sight.
-      await page.waitForFunction(
-        `(() => { const { scrollTop, scrollHeight, clientHeight } = document.querySelector('.scroller'); return scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 2; })()`,
-      );
+      await eventually(() =>
+        page.evaluate(
+          `(() => { const { scrollTop, scrollHeight, clientHeight } = document.querySelector('.scroller'); return scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 2; })()`,
+        ),
+      ).toBe(true);
       expect(await rows.last().innerText()).toMatch(/end\s+speech\s+\{"length":6000/);
     });
 
