@@ -77,7 +77,7 @@ describe.skipIf(!browserExpected)('the playground of a loader', { timeout: brows
     await open(inDemo('audio-level'), 'aiges.toml');
     expect(await page.locator('input[value=stream]').isChecked()).toBe(true);
     await page.locator('#input-0').setInputFiles(inDemo('audio-level/speech.pcm'));
-    await page.locator('#speed').fill('16000');
+    await page.locator('#speed').fill('32000');
     // Seen from inside the page: by the time that we are told, everything may have been sent.
     await page.evaluate(`(() => {
       const answer = document.querySelector('#answer');
