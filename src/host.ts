@@ -66,14 +66,14 @@ export interface HostOptions {
   readonly wrapRuntime?: (make: () => PluginRuntime, service: ServiceConfig) => PluginRuntime;
   /** How long a plugin may take to end; 10,000 when absent. */
   readonly finiMs?: number;
+  /** How long an answer that says "shutting down" may take to reach its client before connections are cut; 1000 when absent. */
+  readonly lastWordsMs?: number;
 }
-
-/** How long an answer that says "shutting down" may take to reach its client before connections are cut. */
-const lastWordsMs = 1000;
 
 /** Builds everything from a configuration. Holds no state outside itself: several hosts can live in one process. */
 export function createHost(config: Config, options: HostOptions): Host {
-  const { log, wrapRuntime = (make: () => PluginRuntime): PluginRuntime => make(), finiMs = 10_000 } = options;
+  const { log, wrapRuntime = (make: () => PluginRuntime): PluginRuntime => make() } = options;
+  const { finiMs = 10_000, lastWordsMs = 1000 } = options;
   const metrics =
     config.metrics === null
       ? null

@@ -2,14 +2,21 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { browserExpected, type Misdeeds, openBrowser, picture, watch } from '../fixtures/browser.js';
+import {
+  browserExpected,
+  browserTestMs,
+  type Misdeeds,
+  openBrowser,
+  openPage,
+  picture,
+  watch,
+} from '../fixtures/browser.js';
 import { mainScript, Running } from '../fixtures/command-line.js';
-import { eventually } from '../fixtures/eventually.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const inDemo = (path: string): string => fileURLToPath(new URL(`../../demo/${path}`, import.meta.url));
 
-describe.skipIf(!browserExpected)('the playground of a loader', () => {
+describe.skipIf(!browserExpected)('the playground of a loader', { timeout: browserTestMs }, () => {
   let browser: Browser;
   let loader: Running | null = null;
   let page: Page;
@@ -34,7 +41,7 @@ describe.skipIf(!browserExpected)('the playground of a loader', () => {
     const settings = ['--set', 'svcName.port=0', '--set', 'http.listen=127.0.0.1:0'];
     loader = new Running(process.execPath, [mainScript, 'serve', '-c', config, ...settings], folder);
     const { origin } = new URL(await loader.printed(/HTTP {2}(http:\S+)/));
-    page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    page = await openPage(browser);
     misdeeds = watch(page, origin);
     await page.goto(`${origin}/`);
     await page.locator('#run:enabled').waitFor();
@@ -71,12 +78,19 @@ describe.skipIf(!browserExpected)('the playground of a loader', () => {
     expect(await page.locator('input[value=stream]').isChecked()).toBe(true);
     await page.locator('#input-0').setInputFiles(inDemo('audio-level/speech.pcm'));
     await page.locator('#speed').fill('32000');
+    // Seen from inside the page: by the time that we are told, everything may have been sent.
+    await page.evaluate(`(() => {
+      const answer = document.querySelector('#answer');
+      new MutationObserver(() => {
+        if (!/^StateSending/.test(answer.querySelector('dl')?.textContent)) return;
+        globalThis.resultsWhileSending = answer.querySelectorAll('.results li').length;
+      }).observe(answer, { childList: true, subtree: true });
+    })()`);
     await page.locator('#run').click();
     const rows = page.locator('.results li');
-    await eventually(() => rows.count()).toBeGreaterThan(3);
-    expect(await page.locator('dl').innerText()).toMatch(/State\s+Sending/);
     const packets = Math.ceil(readFileSync(inDemo('audio-level/speech.pcm')).length / 3200);
     expect(await outcome()).toMatch(new RegExp(`^${String(packets + 1)} results in `));
+    expect(await page.evaluate('globalThis.resultsWhileSending')).toBeGreaterThan(3);
     expect(await rows.first().innerText()).toMatch(/level\s+\{"mean":-?[\d.]+,"peak":-?[\d.]+,"speaking":\w+\}/);
     expect(await rows.last().innerText()).toMatch(/speech\s+\{"length":6\d{3},"segments":\[/);
     await picture(page, 'demo-audio-level');

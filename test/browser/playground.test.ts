@@ -5,7 +5,15 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Locator, Page } from 'playwright-core';
 import ts from 'typescript';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { browserExpected, type Misdeeds, openBrowser, picture, watch } from '../fixtures/browser.js';
+import {
+  browserExpected,
+  browserTestMs,
+  type Misdeeds,
+  openBrowser,
+  openPage,
+  picture,
+  watch,
+} from '../fixtures/browser.js';
 import { runCommand } from '../fixtures/command-line.js';
 import { eventually } from '../fixtures/eventually.js';
 import { gate } from '../fixtures/fake-runtime.js';
@@ -21,7 +29,7 @@ interface Look {
   readonly width?: number;
 }
 
-describe.skipIf(!browserExpected)('the playground in a browser', () => {
+describe.skipIf(!browserExpected)('the playground in a browser', { timeout: browserTestMs }, () => {
   let browser: Browser;
   let loader: StandInLoader;
   let page: Page;
@@ -39,7 +47,7 @@ describe.skipIf(!browserExpected)('the playground in a browser', () => {
   });
   beforeEach(async () => {
     end = gate<undefined>();
-    page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    page = await openPage(browser);
     misdeeds = watch(page, loader.url);
   });
   afterEach(async () => {
@@ -219,8 +227,8 @@ describe.skipIf(!browserExpected)('the playground in a browser', () => {
         expect(shown).toContain(line);
       }
       expect(shown).not.toContain('prefix');
-      await page.waitForFunction(`document.querySelector('#answer img').naturalWidth === 120`);
-      await page.waitForFunction(`Math.abs(document.querySelector('#answer audio').duration - 0.1) < 0.01`);
+      await eventually(() => page.evaluate(`document.querySelector('#answer img').naturalWidth`)).toBe(120);
+      await eventually(() => page.evaluate(`document.querySelector('#answer audio').duration`)).toBeCloseTo(0.1);
       const saving = page.waitForEvent('download');
       await page.getByText('Download file.bin (4.9 KiB)').click();
       const saved = await saving;
@@ -275,16 +283,20 @@ describe.skipIf(!browserExpected)('the playground in a browser', () => {
       const rows = page.locator('.results li');
       await eventually(() => rows.count()).toBe(packets);
       // The last one is held back: what is shown came before the end.
-      expect(await page.locator('dl').innerText()).toMatch(/State\s+Waiting for results\s+Sent\s+99 KiB of 99 KiB/);
+      await eventually(() => page.locator('dl').innerText()).toMatch(
+        /State\s+Waiting for results\s+Sent\s+99 KiB of 99 KiB/,
+      );
       expect(await rows.first().innerText()).toMatch(
         /^\+[\d.]+ m?s\s+begin\s+level\s+\{"mean":-[\d.]+,"speaking":\w+\}$/,
       );
       end.open(undefined);
       expect(await outcome()).toMatch(new RegExp(`^${String(packets + 1)} results in `));
       // The newest is in sight.
-      await page.waitForFunction(
-        `(() => { const { scrollTop, scrollHeight, clientHeight } = document.querySelector('.scroller'); return scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 2; })()`,
-      );
+      await eventually(() =>
+        page.evaluate(
+          `(() => { const { scrollTop, scrollHeight, clientHeight } = document.querySelector('.scroller'); return scrollTop > 0 && scrollHeight - scrollTop - clientHeight < 2; })()`,
+        ),
+      ).toBe(true);
       expect(await rows.last().innerText()).toMatch(/end\s+speech\s+\{"length":6000/);
     });
 

@@ -12,7 +12,8 @@ export const setups = {
   oneLicence: { permits: 1 },
   /** With nothing else that could push a handle out of the history. */
   alone: {},
-  shortLived: { streams: { ttlMs: 200, rollMs: 20 } },
+  /** Long enough for the engine to have been called by then. */
+  shortLived: { streams: { ttlMs: 5000, rollMs: 20 } },
   headers: { headerPass: ['appid', 'sid', 'uid'] },
   afterInput: { streams: { realTime: false } },
   resizable: { permits: 1, limits: { resize: true } },

@@ -43,7 +43,7 @@ const groups: readonly { readonly name: string; readonly events: readonly Event[
     {
       name: 'until the time of a session is up',
       events: ['TTL'],
-      changes: { ...roomy, streams: { ttlMs: 5000, rollMs: 20 } },
+      changes: { ...roomy, streams: { ttlMs: 10_000, rollMs: 20 } },
     },
   ];
 
@@ -94,7 +94,12 @@ describe.each(variants)('faults of $name', (variant) => {
     let drained: Awaited<ReturnType<Loader['drain']>>;
 
     beforeAll(async () => {
-      const loader = await startLoader(variant, { ...roomy, limits: { threads: 128, drainTimeoutMs } });
+      // What the clients see and the gates let go has to come within the last words.
+      const loader = await startLoader(variant, {
+        ...roomy,
+        limits: { threads: 128, drainTimeoutMs },
+        lastWordsMs: 30_000,
+      });
       for (const fault of list) runs.set(fault, new FaultRun(loader, fault, handleOf(fault)));
       await inSteps(runs, failures, ['begin']);
       const draining = loader.drain();
@@ -121,14 +126,15 @@ const asynchronous = variants.filter(({ engine }) => engine === 'asynchronous');
 
 describe.each(asynchronous)('callbacks that $name loses', (variant) => {
   const few = 4;
-  const loader = useLoader(variant, { permits: few, streams: { ttlMs: 300, rollMs: 20 } });
+  // By the time that they are up, the engine has to know of the calls and streams: else it owes nothing for them.
+  const loader = useLoader(variant, { permits: few, streams: { ttlMs: 5000, rollMs: 20 } });
 
   it('cost one-shot calls their answer, and nobody else anything', async () => {
     const lost = await Promise.all(
       Array.from({ length: few }, () =>
         callXsf(
           loader().client,
-          onceRequest(onceInput({ params: { callback: 'never' } }), { param: { SeqNo: '1', waitTime: '300' } }),
+          onceRequest(onceInput({ params: { callback: 'never' } }), { param: { SeqNo: '1', waitTime: '5000' } }),
         ),
       ),
     );

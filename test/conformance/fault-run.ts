@@ -12,7 +12,7 @@ import { type Fault, type Seen, waits } from './faults.js';
 /** Longer than any test: the answer is to come from something else. */
 const forEver = 600_000;
 /** Long enough for a busy machine to get the request into the engine, and short enough to be waited for. */
-const untilTimeIsUp = 5000;
+const untilTimeIsUp = 10_000;
 
 /** One fault against a running loader, in the three steps that the faults of a loader take together. */
 export class FaultRun {

@@ -1,9 +1,12 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { NativePluginConfig } from '../../src/config/config.js';
 import { counters } from '../../src/runtimes/native/index.js';
+import { CallRecord } from '../fixtures/call-record.js';
 import { fixtureEngine } from '../fixtures/engines.js';
 import { openEvents } from '../fixtures/event-client.js';
+import { eventually } from '../fixtures/eventually.js';
 import { type HostChanges, type RunningHost, startHost } from '../fixtures/host.js';
+import { patience } from '../fixtures/loader.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf, type XsfAnswer } from '../fixtures/xsf-client.js';
 
 let loader: RunningHost;
@@ -20,7 +23,7 @@ afterEach(async () => {
   expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
   await vi.waitFor(() => {
     expect(counters()).toMatchObject({ sessions: 0, outputsAlive: 0, asyncWaiting: 0, tombstones: 0, engines: 0 });
-  });
+  }, patience);
 });
 
 async function open(params: Record<string, string>): Promise<StreamClient> {
@@ -94,7 +97,7 @@ describe('results of callbacks that nobody takes', () => {
       results += textsOf(answer).length;
     }
     expect(results).toBe(500);
-  });
+  }, 180_000);
 });
 
 describe.each(engines)('an answer of %s that claims more than [limits].outputBytes', (_name, asyncMode) => {
@@ -139,10 +142,14 @@ describe('a blocking engine that needs more than 5 s after its input has ended',
 
 describe('the handle of a stream that was aborted before its final callback', () => {
   const abortOne = async (h: string): Promise<void> => {
+    const record = new CallRecord();
     const stream = new StreamClient(loader.client);
-    await stream.create({ params: { callback: 'never' } }, { s: { h } });
+    await stream.create({ params: { callback: 'never', ...record.params } }, { s: { h } });
     await stream.write(1, 'x');
+    // One that is aborted before the engine knows of it owes nothing.
+    await eventually(() => record.calls).toContain('write');
     await stream.abort();
+    record.remove();
   };
 
   /** What a new stream with this handle comes to. */

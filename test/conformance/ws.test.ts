@@ -343,7 +343,13 @@ const cases: readonly Case[] = [
     deviation: 'an error frame and 1008, and only while the client is the one to go on',
     plugins: engines,
     run: async (served) => {
-      const { url, first, input } = await served.with({ ws: { idleTimeoutMs: 500 } });
+      const { url, first, input } = await served.with({ ws: { idleTimeoutMs: 5000 } });
+      const gate = new FileGate();
+      const waiting = await WsClient.connect(url);
+      waiting.send({ parameter: { svc: { write: 'waitFile', file: gate.file } } });
+      waiting.sendText(input, 'x', 2);
+      await gate.entered();
+      // Who has come later has been idle for no longer.
       const idle = await WsClient.connect(url);
       idle.send(first());
       expect(await lastOf(idle)).toMatchObject({
@@ -351,12 +357,6 @@ const cases: readonly Case[] = [
         code: 1008,
         reason: 'time out',
       });
-      const gate = new FileGate();
-      const waiting = await WsClient.connect(url);
-      waiting.send({ parameter: { svc: { write: 'waitFile', file: gate.file } } });
-      waiting.sendText(input, 'x', 2);
-      await gate.entered();
-      await new Promise((resolve) => setTimeout(resolve, 1200));
       gate.open();
       expect((await waiting.rest()).map((frame) => frame.header.status)).toEqual([0, 2]);
       gate.remove();

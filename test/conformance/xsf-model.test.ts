@@ -71,7 +71,7 @@ describe.each(variants)('any sequence of operations on $name', (variant) => {
       }),
       { numRuns: 150 },
     );
-  });
+  }, 300_000);
 
   const calm: Operation = {
     op: 'AIOut',

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { counters } from '../../src/runtimes/native/index.js';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { eventually } from '../fixtures/eventually.js';
 import { FileGate } from '../fixtures/file-gate.js';
 import { type RunningHost, startHost } from '../fixtures/host.js';
+import { patience } from '../fixtures/loader.js';
 import type { Strings } from '../fixtures/protocol.js';
 import { textOf, WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf, type XsfAnswer } from '../fixtures/xsf-client.js';
@@ -49,7 +51,7 @@ async function nothingAlive(): Promise<void> {
       asyncWaiting: 0,
       engines: 0,
     });
-  });
+  }, patience);
 }
 
 describe.each([
@@ -177,13 +179,13 @@ describe.each([
   it('answers when the time is up, and knows what the engine did then', async () => {
     const waiting = { load: 'waitFile', file: gate.params.file };
     // Long enough to reach the engine on a busy machine.
-    const load = operation(loader, 'AILoad', { resId: '7', waitTime: '3000' }, 'slow', waiting);
+    const load = operation(loader, 'AILoad', { resId: '7', waitTime: '10000' }, 'slow', waiting);
     await gate.entered();
     expect((await load).output).toMatchObject({ code: 10102 });
     expect((await operation(loader, 'AILoad', { resId: '7' }, 'other')).output).toMatchObject({ code: 10903 });
     gate.open();
-    await expect.poll(() => stat(loader, 'resources')).toBe(1);
-    await expect.poll(async () => textsOf(await call(loader, { psrIds: '7' }))).toEqual(['7=slow']);
+    await eventually(() => stat(loader, 'resources')).toBe(1);
+    await eventually(async () => textsOf(await call(loader, { psrIds: '7' }))).toEqual(['7=slow']);
   });
 
   it('lets a running call keep the old content and the next one wait for the new', async () => {

@@ -38,7 +38,7 @@ describe('npm start', () => {
     }
     child.kill('SIGTERM');
     expect((await ended)[0]).toBe(0);
-  }, 180_000);
+  }, 300_000);
 });
 
 describe('npm run demo', () => {
@@ -50,5 +50,5 @@ describe('npm run demo', () => {
     const heldOut = /^held out: ([\d.]+) % of (\d+) right, over gRPC$/m.exec(output());
     expect(Number(heldOut?.[1])).toBeGreaterThanOrEqual(97);
     expect(Number(heldOut?.[2])).toBeGreaterThanOrEqual(2000);
-  });
+  }, 300_000);
 });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { eventually } from '../fixtures/eventually.js';
 import { FileGate } from '../fixtures/file-gate.js';
 import { RawClient } from '../fixtures/raw-client.js';
 import { callXsf, onceInput, onceRequest } from '../fixtures/xsf-client.js';
@@ -173,7 +174,7 @@ describe('aiges-ts serve', () => {
     const first = await callInside(client);
     const second = await callInside(client);
     child.kill('SIGTERM');
-    await expect.poll(() => fetch(new URL('/readyz', http)).then(({ status }) => status)).toBe(503);
+    await eventually(() => fetch(new URL('/readyz', http)).then(({ status }) => status)).toBe(503);
     expect((await callXsf(client, onceRequest())).output).toMatchObject({ code: 10110 });
     expect(finiCount()).toBe(0);
     first.gate.open();
@@ -198,10 +199,10 @@ describe('aiges-ts serve', () => {
         () => 'cut',
       ),
     );
-    await expect.poll(() => metric(http, 'aiges_waiting')).toBe(3);
+    await eventually(() => metric(http, 'aiges_waiting')).toBe(3);
     child.kill('SIGTERM');
-    await expect.poll(output).toContain('finishing running calls');
-    await expect.poll(() => fetch(new URL('/readyz', http)).then(({ status }) => status)).toBe(503);
+    await eventually(output).toContain('finishing running calls');
+    await eventually(() => fetch(new URL('/readyz', http)).then(({ status }) => status)).toBe(503);
     expect(answered).toBe(0);
     if (signals === 2) child.kill('SIGTERM');
     else inside.gate.open();
@@ -242,7 +243,7 @@ describe('aiges-ts serve', () => {
     child.stdout?.destroy();
     child.stderr?.destroy();
     child.kill('SIGTERM');
-    await expect.poll(() => callXsf(client, onceRequest()).then(({ output }) => output?.code)).toBe(10110);
+    await eventually(() => callXsf(client, onceRequest()).then(({ output }) => output?.code)).toBe(10110);
     inside.gate.open();
     expect((await inside.answer).output).toMatchObject({ code: 0 });
     expect(await ended).toMatchObject({ code: 0 });
@@ -253,7 +254,7 @@ describe('aiges-ts serve', () => {
     const { child, ended, client, output } = await serve();
     const stuck = await callInside(client);
     child.kill('SIGTERM');
-    await expect.poll(output).toContain('finishing running calls');
+    await eventually(output).toContain('finishing running calls');
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 143 });
     expect((await stuck.answer).status).not.toBe(0);

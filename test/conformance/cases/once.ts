@@ -35,6 +35,8 @@ const input = (
   data: string,
   attribute = { status: '3' },
 ): NonNullable<ReturnType<typeof onceInput>['pl']> => [{ meta: { name, attribute }, data: Buffer.from(data) }];
+/** Milliseconds that get a call into the engine on any machine, and are up soon enough to be waited for. */
+const reached = '5000';
 const notAnOperation = fails(10003, 'invalid service operation');
 const stranger = '07f00000113e2000001000006e';
 
@@ -299,7 +301,7 @@ export const refusalCases: readonly Case[] = [
     engine: 'blocking',
     on: 'oneLicence',
     steps: [
-      once({ do: 'waitFile', file: '$file' }, tooSlow, { ...waiting('1000'), as: 'slow' }),
+      once({ do: 'waitFile', file: '$file' }, tooSlow, { ...waiting(reached), as: 'slow' }),
       entered,
       once({}, noLicence),
       answer('slow'),
@@ -315,7 +317,7 @@ export const refusalCases: readonly Case[] = [
     on: 'oneLicence',
     deviation: 'in the original a lost callback takes its licence along for good',
     steps: [
-      once({ do: 'waitFile', file: '$file' }, tooSlow, { ...waiting('1000'), as: 'slow' }),
+      once({ do: 'waitFile', file: '$file' }, tooSlow, { ...waiting(reached), as: 'slow' }),
       entered,
       once({}, noLicence),
       answer('slow'),
@@ -417,7 +419,7 @@ export const refusalCases: readonly Case[] = [
     engine: 'asynchronous',
     steps: [
       once({ callback: 'never' }, tooSlow, {
-        request: { op: 'AIIn', s: { h: 'owed' }, param: { SeqNo: '1', waitTime: '500' } },
+        request: { op: 'AIIn', s: { h: 'owed' }, param: { SeqNo: '1', waitTime: reached } },
       }),
       once({}, fails(10105, 'wrapper handle repeat acquire async chan'), {
         request: { op: 'AIIn', s: { h: 'owed' }, param },

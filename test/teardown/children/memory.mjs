@@ -15,7 +15,7 @@ for (let round = 0; round < 2; round++) {
 }
 
 let kept = Infinity;
-for (let i = 0; i < 100 && kept > 100; i++) {
+for (let i = 0; i < 300 && kept > 100; i++) {
   await delay(100);
   kept = resident() - before;
 }
