@@ -22,7 +22,7 @@ describe('the digit classifier behind the loader', () => {
       service: { pluginConfig: new Map([['weights', inDemo('weights.bin')]]), maxConcurrent: 8 },
     });
     answers = await classifyAll(loader, heldOut);
-  });
+  }, 600_000);
 
   afterAll(async () => {
     await loader.stop();

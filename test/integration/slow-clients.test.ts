@@ -116,7 +116,7 @@ describe('a client that does not read', () => {
     await eventually(async () => (await numbers())('bytes_queued')).toBe(0);
     expect((await loader.residentBytes()) - before).toBeLessThan(2 * totalMemory);
     expect(await loader.stop()).toEqual([{ stuck: 0, ended: true }]);
-  });
+  }, 600_000);
 
   /** The length of the payload; asks again as long as all licences are taken. */
   async function readWhole(
