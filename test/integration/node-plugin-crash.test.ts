@@ -257,7 +257,7 @@ describe('a thread that ends', () => {
       connection.close();
     }
     await expectRecovered();
-  }, 300_000);
+  }, 600_000);
 });
 
 /** What is in a message as gRPC frames it. */
