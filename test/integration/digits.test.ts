@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { accuracy, MIN_ACCURACY } from '../../demo/digits/accuracy.mjs';
 import { type Digit, loadHeldOut, loadTraining } from '../../demo/digits/data.mjs';
 import { counters } from '../../src/runtimes/native/index.js';
-import { eventually } from '../fixtures/eventually.js';
 import { type RunningHost, startHost } from '../fixtures/host.js';
+import { patience } from '../fixtures/loader.js';
 import { packed, WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceInput, onceRequest } from '../fixtures/xsf-client.js';
 
@@ -26,7 +26,9 @@ describe('the digit classifier behind the loader', () => {
 
   afterAll(async () => {
     await loader.stop();
-    await eventually(counters).toMatchObject({ jobsRunning: 0, outputsAlive: 0, pins: 0 });
+    await vi.waitFor(() => {
+      expect(counters()).toMatchObject({ jobsRunning: 0, outputsAlive: 0, pins: 0 });
+    }, patience);
   });
 
   it('has never been shown the digits that it is tested on', () => {
