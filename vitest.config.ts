@@ -6,7 +6,8 @@ export default defineConfig({
     // The addon holds state per process: one process per file keeps live counters a test's own.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
+    // As long as the slowest tests take on a machine that does much else: a limit is for tests that hang.
+    testTimeout: 180_000,
     hookTimeout: 120_000,
     reporters: ['default'],
   },

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testWrapper } from '../../src/testing.js';
 import { ServedDemo } from '../../test/fixtures/demo.js';
+import { eventually } from '../../test/fixtures/eventually.js';
 import type { XsfAnswer } from '../../test/fixtures/xsf-client.js';
 import { type Level, type Segment, VoiceDetector } from './voice-detector.js';
 import AudioLevel from './wrapper.js';
@@ -93,6 +94,6 @@ describe('a stream of sound', () => {
     const speaking = (of('level') as Level[]).map((level) => level.speaking);
     expect(new Set(speaking)).toEqual(new Set([true, false]));
     expectThreeSentences(of('speech')[0] as Speech);
-    await expect.poll(() => demo.output).toMatch(/"key":"milliseconds","count":6\d{3}/);
+    await eventually(() => demo.output).toMatch(/"key":"milliseconds","count":6\d{3}/);
   });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testWrapper } from '../../src/testing.js';
 import { type DemoAnswer, ServedDemo } from '../../test/fixtures/demo.js';
+import { eventually } from '../../test/fixtures/eventually.js';
 import { type MockRecogniser, startMock } from './mock.js';
 import MusicProxy from './wrapper.js';
 
@@ -43,7 +44,7 @@ describe('a proxy of a signed service', () => {
 
   it('gives up at the deadline of its client, and lets the service know', async () => {
     expect(await recognise('hang', {}, 300)).toMatchObject({ code: 10102 });
-    await expect.poll(() => mock.hanging()).toBe(0);
+    await eventually(() => mock.hanging()).toBe(0);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ServedDemo } from '../../test/fixtures/demo.js';
+import { eventually } from '../../test/fixtures/eventually.js';
 import { testWrapper } from '../../src/testing.js';
 import Wrapper from './wrapper.js';
 
@@ -42,7 +43,7 @@ describe('a wrapper.py ported to TypeScript', () => {
 
   it('logs with the session id', async () => {
     await ask('fox');
-    await expect.poll(() => demo.output).toMatch(/"sid":"ase00010001@hu000000000000001500".*1 words found/);
+    await eventually(() => demo.output).toMatch(/"sid":"ase00010001@hu000000000000001500".*1 words found/);
   });
 });
 

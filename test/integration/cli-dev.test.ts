@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aiges, mainScript, Running } from '../fixtures/command-line.js';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { FileGate } from '../fixtures/file-gate.js';
 
 const sdk = pathToFileURL(join(import.meta.dirname, '../../dist/index.js')).href;
 
@@ -27,7 +28,10 @@ export default class W extends aiges.WrapperBase {
   responseCls = new Res();
 ${more}
   async onceExec({ params }) {
-    while (params.until !== undefined && !existsSync(params.until)) await setTimeout(5);
+    if (params.until !== undefined) {
+      writeFileSync(params.until + '.entered', '');
+      while (!existsSync(params.until)) await setTimeout(5);
+    }
     return { result: '${number}' + part };
   }
   fini() { console.log('the end of ${number}'); }
@@ -78,14 +82,16 @@ describe('aiges-ts dev', () => {
 
   it('answers new requests with new code while those that are running end on the old one', async () => {
     expect(await ask()).toBe('1a');
-    const gate = join(folder, 'gate');
-    const running = ask(gate);
+    const gate = new FileGate();
+    const running = ask(gate.file);
+    await gate.entered();
     writeWrapper(2);
     await dev.printed(/reloaded in \d+ ms \(version v1\): wrapper\.ts/);
     expect(await ask()).toBe('2a');
     expect(dev.output).not.toContain('the end of 1');
-    writeFileSync(gate, '');
+    gate.open();
     expect(await running).toBe('1a');
+    gate.remove();
     await dev.printed(/the end of 1/);
   });
 
@@ -118,9 +124,16 @@ describe('aiges-ts dev', () => {
   });
 
   it('is not held in a circle by a file that the wrapper writes when it starts', async () => {
-    const init = `  init() { writeFileSync(${JSON.stringify(join(folder, 'state.json'))}, String(performance.now())); }`;
+    // Starts until the news of what it has written has come, however late that is.
+    const gate = new FileGate();
+    const init = `  async init() {
+    if (existsSync(${JSON.stringify(gate.file)})) return;
+    writeFileSync(${JSON.stringify(join(folder, 'state.json'))}, String(performance.now()));
+    while (!existsSync(${JSON.stringify(gate.file)})) await setTimeout(5);
+  }`;
     writeWrapper(5, init);
     await dev.printed(/not reloaded for state\.json: changed while the wrapper was starting/);
+    gate.open();
     await expect.poll(() => ask(), { timeout: 30_000 }).toBe('5b');
     const saved = (): string => {
       writeFileSync(join(folder, 'lib', 'words.json'), '[]');
@@ -130,6 +143,7 @@ describe('aiges-ts dev', () => {
     expect(dev.output).not.toMatch(/reloaded in .*state\.json/);
     writeWrapper(4);
     await expect.poll(() => ask(), { timeout: 30_000 }).toBe('4b');
+    gate.remove();
   });
 
   it('ends in order', async () => {

@@ -5,6 +5,7 @@ import { accuracy, MIN_ACCURACY } from '../../demo/digits/accuracy.mjs';
 import { type Digit, loadHeldOut, loadTraining } from '../../demo/digits/data.mjs';
 import { counters } from '../../src/runtimes/native/index.js';
 import { type RunningHost, startHost } from '../fixtures/host.js';
+import { patience } from '../fixtures/loader.js';
 import { packed, WsClient } from '../fixtures/ws-client.js';
 import { callXsf, onceInput, onceRequest } from '../fixtures/xsf-client.js';
 
@@ -21,13 +22,13 @@ describe('the digit classifier behind the loader', () => {
       service: { pluginConfig: new Map([['weights', inDemo('weights.bin')]]), maxConcurrent: 8 },
     });
     answers = await classifyAll(loader, heldOut);
-  });
+  }, 600_000);
 
   afterAll(async () => {
     await loader.stop();
     await vi.waitFor(() => {
       expect(counters()).toMatchObject({ jobsRunning: 0, outputsAlive: 0, pins: 0 });
-    });
+    }, patience);
   });
 
   it('has never been shown the digits that it is tested on', () => {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { wireOptions } from '../fixtures/grpc-servers.js';
+import { eventually } from '../fixtures/eventually.js';
 import { gate } from '../fixtures/fake-runtime.js';
 import { testConfig } from '../fixtures/host.js';
 import { framed, Http2Client, readAll } from '../fixtures/http2-client.js';
-import { patience } from '../fixtures/loader.js';
 import { LoaderProcess } from '../fixtures/loader-process.js';
 import {
   decodeOutput,
@@ -26,6 +26,8 @@ const instances = 2;
 const lanes = 16;
 const mebibyte = 1 << 20;
 const limits = { maxReceiveBytes: 32 * mebibyte, maxSendBytes: 32 * mebibyte };
+/** A thread that has ended several times is started after 10 s, which takes its time on a busy machine. */
+const patience = { timeout: 120_000, interval: 5 };
 const wrapper = fileURLToPath(new URL('../fixtures/wrappers/scripted.ts', import.meta.url));
 
 let folder: string;
@@ -44,7 +46,11 @@ beforeAll(async () => {
       plugin: { kind: 'node', path: wrapper, instances, execLimitMs: 60_000, heapMiB: null },
       service: { maxConcurrent: 128, pluginConfig: new Map([['crashFile', crashFile]]) },
       // As much as 64 answers of 10 MiB and their requests take.
-      grpc: { ...limits, wire: wireOptions({ ...limits, totalMemory: 4096 * mebibyte }) },
+      grpc: {
+        ...limits,
+        // 64 clients connect before the test has made all of their requests.
+        wire: wireOptions({ ...limits, totalMemory: 4096 * mebibyte, handshakeTimeoutMs: 600_000 }),
+      },
     }),
   );
   port = ports.grpc;
@@ -121,16 +127,24 @@ function expectOnlyInFlight({ outcomes }: Load, kill: number): void {
   expect(outcomes.filter(({ code, text }) => code === 0 && text !== 'right')).toEqual([]);
 }
 
-/** Every thread is there, and nothing of the calls before is. */
-async function expectRecovered(): Promise<void> {
-  await vi.waitFor(async () => {
-    const answers = await Promise.all(Array.from({ length: instances }, () => ask({ do: 'thread' })));
-    expect(answers.map(({ output }) => output?.code)).toEqual(answers.map(() => 0));
-    expect(new Set(answers.flatMap(textsOf)).size).toBe(instances);
+/** The threads that answer as many calls as there are to be. */
+async function threads(): Promise<Set<string>> {
+  const answers = await Promise.all(Array.from({ length: instances }, () => ask({ do: 'thread' })));
+  expect(answers.map(({ output }) => output?.code)).toEqual(answers.map(() => 0));
+  return new Set(answers.flatMap(textsOf));
+}
+
+/** Waits until every thread is there, and nothing of the calls before is. Gives the threads. */
+async function expectRecovered(): Promise<Set<string>> {
+  const all = await vi.waitFor(async () => {
+    const answered = await threads();
+    expect(answered.size).toBe(instances);
+    return answered;
   }, patience);
   await vi.waitFor(async () => {
     expect(await loader.counters()).toMatchObject({ loans: 0, pins: 0 });
   }, patience);
+  return all;
 }
 
 describe('a thread that ends', () => {
@@ -188,8 +202,10 @@ describe('a thread that ends', () => {
   });
 
   it('while it has nothing to do costs nobody anything', async () => {
+    const before = await expectRecovered();
     expect((await ask({ do: 'exitWhenIdle' })).output).toMatchObject({ code: 0 });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // One of those that were there is gone.
+    await eventually(async () => [...(await threads())].some((thread) => !before.has(thread))).toBe(true);
     await expectRecovered();
   });
 
@@ -213,9 +229,8 @@ describe('a thread that ends', () => {
     const go = gate();
     const slow = Array.from({ length: 64 }, (_, n) => {
       const data = Buffer.alloc(size, n + 1);
-      const request = encodeRequest(
-        onceRequest({ ...inputOf({ do: 'own' }, [payload(data, 'data', 2)]), expect: [{ name: 'data', dataType: 2 }] }),
-      );
+      const input = { ...inputOf({ do: 'own' }, [payload(data, 'data', 2)]), expect: [{ name: 'data', dataType: 2 }] };
+      const request = encodeRequest(onceRequest(input, { param: { SeqNo: '1', waitTime: '600000' } }));
       const connection = new Http2Client(port);
       const stream = connection.open('/utils.XsfCall/call');
       stream.end(framed(request));
@@ -242,7 +257,7 @@ describe('a thread that ends', () => {
       connection.close();
     }
     await expectRecovered();
-  }, 300_000);
+  }, 600_000);
 });
 
 /** What is in a message as gRPC frames it. */

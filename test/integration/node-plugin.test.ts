@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../fixtures/eventually.js';
 import { RawClient } from '../fixtures/raw-client.js';
 import { callXsf, onceInput, onceRequest, StreamClient, textsOf, type XsfAnswer } from '../fixtures/xsf-client.js';
 
@@ -154,9 +155,9 @@ describe('aiges-ts serve with a wrapper', () => {
 
   it('writes what the wrapper says into the log, with the session id', async () => {
     await callXsf(client, onceRequest(onceInput({ params: { do: 'print' }, pl: [text('a')] })));
-    await expect.poll(() => output).toMatch(/"answer":42.*"msg":"to the log"/);
+    await eventually(() => output).toMatch(/"answer":42.*"msg":"to the log"/);
     expect(output).toMatch(/"plugin":"svcName".*"sid":"ase00010001@hu000000000000001500".*"msg":"to the log"/);
-    await expect.poll(() => output).toMatch(/"key":"units","count":3.*"msg":"meter"/);
+    await eventually(() => output).toMatch(/"key":"units","count":3.*"msg":"meter"/);
   });
 
   it('ends in order', async () => {

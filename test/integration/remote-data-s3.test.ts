@@ -39,6 +39,8 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'aiges-s3-'));
   s3 = new S3rver({ address: '127.0.0.1', port: 0, directory, silent: true, configureBuckets: [{ name: 'photos' }] });
   endpoint = `http://127.0.0.1:${(await s3.run()).port}`;
+  // Nobody is to send a request on a connection that the server closes at that moment.
+  s3.httpServer.keepAliveTimeout = 600_000;
   s3.httpServer.on('request', () => requests++);
 });
 

@@ -227,7 +227,8 @@ describe('commands about one service', () => {
   it('schema, run and inspect take the one that is chosen', async () => {
     const { stdout } = await aiges(folder, 'schema', '--service', 'script');
     expect(Object.keys((JSON.parse(stdout) as { paths: object }).paths)).toEqual(['/v2/private/script']);
-    expect((await aiges(folder, 'inspect', '--service', 'twin')).stdout).toContain('verdict    the loader takes it');
+    const inspected = await aiges(folder, 'inspect', '--service', 'twin', '--timeout', '60000');
+    expect(inspected.stdout).toContain('verdict    the loader takes it');
     const ran = await aiges(folder, 'run', '--service', 'script', '-p', 'do=thread', '--json');
     expect(JSON.parse(ran.stdout)).toMatchObject({ wrapper });
   });

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Config } from '../../src/config/config.js';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { eventually } from '../fixtures/eventually.js';
 import { wireOptions } from '../fixtures/grpc-servers.js';
 import { testConfig } from '../fixtures/host.js';
 import { framed, Http2Client } from '../fixtures/http2-client.js';
@@ -101,9 +102,7 @@ describe('a client that does not read', () => {
       if (bytes instanceof Buffer) beginning.push(bytes);
       await expectServing();
     }
-    await vi.waitFor(async () => {
-      expect((await numbers())('calls_parked_total')).toBeGreaterThan(calls / 2);
-    });
+    await eventually(async () => (await numbers())('calls_parked_total')).toBeGreaterThan(calls / 2);
     const held = await numbers();
     expect(held('bytes_queued')).toBeGreaterThanOrEqual(connectionMemory);
     expect(held('bytes_queued')).toBeLessThanOrEqual(connectionMemory + permits * (size + MiB));
@@ -114,12 +113,10 @@ describe('a client that does not read', () => {
     const lengths = await Promise.all(streams.map((stream, i) => readWhole(stream, open, i === 0 ? beginning : [])));
     expect(lengths).toEqual(streams.map(() => size));
     client.close();
-    await vi.waitFor(async () => {
-      expect((await numbers())('bytes_queued')).toBe(0);
-    });
+    await eventually(async () => (await numbers())('bytes_queued')).toBe(0);
     expect((await loader.residentBytes()) - before).toBeLessThan(2 * totalMemory);
     expect(await loader.stop()).toEqual([{ stuck: 0, ended: true }]);
-  });
+  }, 600_000);
 
   /** The length of the payload; asks again as long as all licences are taken. */
   async function readWhole(

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { counters } from '../../src/runtimes/native/index.js';
 import { fixtureEngine } from '../fixtures/engines.js';
+import { eventually } from '../fixtures/eventually.js';
 import { wireOptions } from '../fixtures/grpc-servers.js';
 import { startHost, type HostChanges, type RunningHost } from '../fixtures/host.js';
 import { framed, Http2Client, readAll } from '../fixtures/http2-client.js';
@@ -15,9 +16,8 @@ let loader: RunningHost;
 
 afterEach(async () => {
   expect(await loader.stop()).toEqual({ stuck: 0, ended: true });
-  await vi.waitFor(() => {
-    expect(counters()).toMatchObject({ jobsRunning: 0, outputsAlive: 0, leasedBytes: 0, pins: 0, engines: 0 });
-  });
+  const nothing = { jobsRunning: 0, outputsAlive: 0, leasedBytes: 0, pins: 0, engines: 0 };
+  await eventually(counters).toMatchObject(nothing);
 });
 
 async function start(changes: HostChanges): Promise<void> {
@@ -81,9 +81,7 @@ describe('an answer on lease that its client does not read', () => {
     const data = Buffer.alloc(size, 1);
     const stream = slow.open('/utils.XsfCall/call');
     stream.end(framed(request(data, { do: 'echo' })));
-    await vi.waitFor(() => {
-      expect(counters()).toMatchObject({ leasedBytes: size, outputsAlive: 1 });
-    });
+    await eventually(counters).toMatchObject({ leasedBytes: size, outputsAlive: 1 });
     const { body } = await readAll(stream);
     expect(payloadOf(body.subarray(5)).equals(data)).toBe(true);
     slow.close();
@@ -101,9 +99,7 @@ describe('an answer on lease that its client does not read', () => {
       return { data, stream, answered };
     });
     await Promise.all(answers.map(({ answered }) => answered));
-    await vi.waitFor(() => {
-      expect(counters()).toMatchObject({ leasedBytes: 0, outputsAlive: 0 });
-    });
+    await eventually(counters).toMatchObject({ leasedBytes: 0, outputsAlive: 0 });
     // What has arrived by then is no more than the client has room for.
     for (const { stream } of answers) expect(stream.readableLength).toBeLessThan(size / 2);
     // The engine gets the same memory again for these.

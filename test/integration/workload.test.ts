@@ -88,11 +88,16 @@ async function abortStreams(side: Side, count: number): Promise<void> {
     expect((await stream?.write(1, 'x'))?.output?.code).toBe(0);
   });
   expect(await loader.counters()).toMatchObject({ sessions: count });
+  const since = performance.now();
   await inLanes(count, async (n) => {
     expect((await streams[n]?.abort())?.output?.code).toBe(0);
   });
+  const left = await loader.counters();
+  expect(left).toMatchObject({ sessions: 0, asyncWaiting: 0 });
   const tombstones = side.asyncMode ? count : 0;
-  expect(await loader.counters()).toMatchObject({ sessions: 0, asyncWaiting: 0, tombstones });
+  // On a busy machine the time of the first may be up before the last is aborted.
+  if (performance.now() - since < tagGraceMs) expect(left.tombstones).toBe(tombstones);
+  else expect(left.tombstones).toBeLessThanOrEqual(tombstones);
   await resize(side, permits);
 }
 
