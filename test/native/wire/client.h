@@ -64,7 +64,7 @@ struct Answer {
 class Client {
  public:
   using Milliseconds = std::chrono::milliseconds;
-  static constexpr Milliseconds kPatience{10'000};
+  static constexpr Milliseconds kPatience{30'000};
 
   explicit Client(std::uint16_t port, int receive_buffer = 0);
   explicit Client(const std::string& path);

@@ -33,7 +33,9 @@ TEST(Drain, EndsIdleConnectionsWithTwoGoaways) {
 }
 
 TEST(Drain, LetsOpenCallsEndAndServesWhatCrossesIt) {
-  TestServer server;
+  Options options;
+  options.drain_ping_timeout = std::chrono::minutes(5);
+  TestServer server(options);
   Client client(server.port());
   client.Hello();
   client.answers_pings = false;  // our answer to the drain's ping decides when it is final

@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -31,11 +32,34 @@ TestServer::TestServer(Options options) : server(Api(), std::move(options), *thi
 
 void TestServer::Wake() noexcept {
   ++wakes_;
+  std::unique_lock lock(mutex_);
+  awake_ = true;
+  woken_.notify_all();
+  woken_.wait(lock, [this] { return !halted_; });
+}
+
+std::string TestServer::ListenLocally() {
+  const std::string path = testing::TempDir() + "aiges-wire-" + std::to_string(getpid()) + "-local";
+  EXPECT_TRUE(server.Listen({.path = path}).endpoint);
+  return path;
+}
+
+void TestServer::Halt() {
   {
     std::lock_guard lock(mutex_);
-    awake_ = true;
+    halted_ = true;
   }
-  woken_.notify_one();
+  // The token of a reply to nobody comes back with a wake-up, which does not return.
+  Reply(0, "", 1);
+  Next(Event::Kind::kReleased);
+}
+
+void TestServer::GoOn() {
+  {
+    std::lock_guard lock(mutex_);
+    halted_ = false;
+  }
+  woken_.notify_all();
 }
 
 std::optional<Event> TestServer::TryNext(std::chrono::milliseconds patience) {

@@ -29,9 +29,20 @@ inline constexpr char kTestStream[] = "/test.Service/Stream";
 class TestServer final : public EventSink {
  public:
   explicit TestServer(Options options = {});
-  ~TestServer() override { server.Stop(); }
+  ~TestServer() override {
+    GoOn();
+    server.Stop();
+  }
 
   std::uint16_t port() const { return port_; }
+  // Listens on a Unix socket as well, and gives its path. TCP is not for clients that read nothing: a kernel with a
+  // full receive buffer may drop what comes in together with the acknowledgements in it, and what the client sends is
+  // stuck.
+  std::string ListenLocally();
+  // Keeps the server's thread from doing anything until GoOn(), so that it finds what happens meanwhile all at once,
+  // however long that takes. For servers that have had no calls yet.
+  void Halt();
+  void GoOn();
   // The next event. The test fails when none comes.
   Event Next();
   std::optional<Event> TryNext(std::chrono::milliseconds patience);
@@ -52,6 +63,7 @@ class TestServer final : public EventSink {
   std::condition_variable woken_;
   std::atomic<int> wakes_{0};
   bool awake_ = false;
+  bool halted_ = false;
   std::deque<Event> events_;
   std::deque<std::string> lent_;  // what messages point to, for as long as the server lives
   std::uint16_t port_ = 0;

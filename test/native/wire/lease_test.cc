@@ -93,7 +93,7 @@ TEST(Lease, EndsInTimeWhenTheClientHasReadAPart) {
 
 TEST(Lease, EndsInTimeWhenTheSocketTakesNoMore) {
   TestServer server(WithLeases(milliseconds(30)));
-  Client client(server.port(), 4096);
+  Client client(server.ListenLocally());
   client.Hello();
   ASSERT_TRUE(client.RoundTrip());
   const std::uint32_t stream = client.Call(kTestUnary, "x");

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   CommandField,
   CommandKind,
@@ -7,6 +7,7 @@ import {
   type WireAddon,
   type WireRef,
 } from '../../../../src/transports/grpc/wire-addon.js';
+import { eventually } from '../../../fixtures/eventually.js';
 import { wireOptions } from '../../../fixtures/grpc-servers.js';
 
 // Arguments of the wrong type are what these tests are about.
@@ -165,8 +166,6 @@ describe('a server', () => {
       addon.wireDrain(server);
     }).toThrow(new TypeError(message));
     addon.wireSubmit(server, command({ kind: CommandKind.message, chunks: 1, subject: 1 }), 1, bytes, [bytes]);
-    await vi.waitFor(() => {
-      expect(addon.wireStats(server)).toMatchObject({ connections: 0, calls: 0, tokens: 0 });
-    });
+    await eventually(() => addon.wireStats(server)).toMatchObject({ connections: 0, calls: 0, tokens: 0 });
   });
 });
