@@ -4,12 +4,11 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
-#include <vector>
+
+#include "kept_blocks.h"
 
 namespace aiges {
 namespace {
@@ -58,68 +57,11 @@ constexpr std::size_t kHeads = std::size_t{4} << 10;
 // Sizes are rounded so that one block serves many messages.
 constexpr std::size_t Rounded(std::size_t size) { return AlignUp(size + kHeads, kKeptBlock); }
 
-// Blocks from kKeptBlock to kLargestKept, by their rounded size. The last one freed is the first one taken: its pages
-// are there.
-class KeptBlocks {
- public:
-  // null when there is none
-  std::byte* Take(std::size_t rounded) {
-    if (rounded > kLargestKept) return nullptr;
-    std::lock_guard lock(mutex_);
-    auto& blocks = blocks_[rounded / kKeptBlock];
-    if (blocks.empty()) return nullptr;
-    std::byte* block = blocks.back();
-    blocks.pop_back();
-    bytes_ -= rounded;
-    used_ = Clock::now();
-    return block;
-  }
-
-  // False when there is no room.
-  bool Keep(std::byte* block, std::size_t rounded) noexcept {
-    if (rounded > kLargestKept) return false;
-    std::lock_guard lock(mutex_);
-    if (bytes_ + rounded > kKeptBytes) return false;
-    try {
-      blocks_[rounded / kKeptBlock].push_back(block);
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-    bytes_ += rounded;
-    used_ = Clock::now();
-    return true;
-  }
-
-  bool Clear(std::chrono::milliseconds unused) {
-    Blocks blocks;
-    {
-      std::lock_guard lock(mutex_);
-      if (bytes_ > 0 && Clock::now() - used_ < unused) return false;
-      blocks.swap(blocks_);
-      bytes_ = 0;
-    }
-    // Out of the lock: unmapping takes a while, and everybody with a message needs the lock.
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-      for (std::byte* block : blocks[i]) munmap(block, i * kKeptBlock);
-    }
-    return true;
-  }
-
-  bool any() const { return bytes_ > 0; }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  using Blocks = std::array<std::vector<std::byte*>, kLargestKept / kKeptBlock + 1>;
-
-  std::mutex mutex_;
-  Blocks blocks_;
-  std::atomic<std::size_t> bytes_ = 0;
-  Clock::time_point used_;
-};
+void Unmap(std::byte* block, std::size_t size) { munmap(block, size); }
 
 KeptBlocks& kept() {
   // Never destroyed: blocks are freed until the process has ended.
-  static KeptBlocks& instance = *new KeptBlocks;
+  static KeptBlocks& instance = *new KeptBlocks(Unmap);
   return instance;
 }
 
@@ -132,8 +74,11 @@ Block AllocateBlock(std::size_t size) {
   } else {
     const std::size_t rounded = Rounded(size);
     if (rounded < size) throw std::bad_alloc();
-    memory = kept().Take(rounded);
-    if (memory == nullptr) memory = Map(rounded);
+    memory = kept().Take(rounded, KeptBlocks::Clock::now());
+    if (memory == nullptr) {
+      memory = Map(rounded);
+      kept().Lent(rounded, KeptBlocks::Clock::now());
+    }
   }
   return Block(memory, BlockDelete{size});
 }
@@ -142,8 +87,7 @@ void BlockDelete::operator()(std::byte* p) const {
   if (!kOwnMappings || size < kKeptBlock) {
     ::operator delete (p, std::align_val_t{kBlockAlignment});
   } else {
-    const std::size_t rounded = Rounded(size);
-    if (!kept().Keep(p, rounded)) munmap(p, rounded);
+    kept().Return(p, Rounded(size), KeptBlocks::Clock::now());
   }
 }
 
@@ -178,8 +122,8 @@ void TrimThread() {
 
 void TrimMemory() { malloc_trim(0); }
 
-bool TrimKept(std::chrono::milliseconds unused) { return kept().Clear(unused); }
+bool TrimKept(std::chrono::milliseconds unused) { return kept().Clear(unused, KeptBlocks::Clock::now()); }
 
-bool HasKept() { return kept().any(); }
+bool HasKept() { return kept().bytes() > 0; }
 
 }  // namespace aiges

@@ -4,8 +4,8 @@
 // Where large blocks come from decides what a large payload costs. malloc maps and unmaps them each time, which means a
 // page fault for every 4 KiB, until its threshold has risen; from then on it keeps every size that was ever needed, in
 // every thread's arena, for good. So blocks from kKeptBlock on are mapped by ourselves, large ones in huge pages when
-// they are filled (see ExpectFilled), and kept for the next one, up to kKeptBytes in all: clearing pages costs as much
-// as copying them.
+// they are filled (see ExpectFilled), and kept for the next one (see kept_blocks.h): clearing pages costs as much as
+// copying them.
 #pragma once
 
 #include <chrono>

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#include <vector>
 
 namespace aiges {
 namespace {
@@ -63,24 +62,6 @@ TEST(Block, IsKeptUntilNobodyHasNeededOneForAWhile) {
   EXPECT_EQ(HasKept(), kKeeps);
   EXPECT_TRUE(TrimKept(0ms));
   EXPECT_FALSE(HasKept());
-}
-
-TEST(Block, IsNotKeptBeyondTheLimit) {
-  TrimKept(0ms);
-  std::size_t kept = 0;
-  {
-    std::vector<Block> blocks;
-    for (std::size_t bytes = 0; bytes < 2 * kKeptBytes; bytes += kLarge) blocks.push_back(AllocateBlock(kLarge));
-  }
-  std::vector<Block> again;
-  while (HasKept()) {
-    again.push_back(AllocateBlock(kLarge));
-    ++kept;
-  }
-  EXPECT_LE(kept * kLarge, kKeptBytes);
-  EXPECT_EQ(kept > 0, kKeeps);
-  again.clear();
-  TrimKept(0ms);
 }
 
 }  // namespace
