@@ -128,7 +128,8 @@ export class Admission {
     this.#limits.push(limit);
     this.#useLastLimit();
     try {
-      await this.#watchers.until(() => this.#running <= permits, signal);
+      // What needs no time is done also where there is none: more may run at once.
+      if (this.#running > permits) await this.#watchers.until(() => this.#running <= permits, signal);
       // It takes the place of those before it, unless one that came later has taken its own.
       const index = this.#limits.indexOf(limit);
       if (index > 0) this.#limits.splice(0, index);

@@ -123,6 +123,16 @@ describe('Admission', () => {
     admission.tryAcquire();
   });
 
+  it.each([3, 2, 1])(
+    'takes a limit of %i at once for one that runs, though there is no time to wait',
+    async (limit) => {
+      const admission = new Admission({ permits: 2, queue: 0 });
+      await admission.acquire(never);
+      await admission.resize(limit, AbortSignal.abort(new AigesError('resizeTimeout')));
+      expect(admission.permits).toBe(limit);
+    },
+  );
+
   describe('resized again while it shrinks', () => {
     const expired = new AigesError('resizeTimeout');
 
