@@ -31,20 +31,24 @@ const gtest = existsSync('/usr/include/gtest/gtest.h');
 if (!gtest) missing.push(['native tests and sanitizers', 'libgtest-dev']);
 const nghttp2 = existsSync('/usr/include/nghttp2/nghttp2.h');
 if (!nghttp2) missing.push(['native tests of the gRPC server', 'libnghttp2-dev']);
+// They wait more than they compute, and the compiler computes: one variant is tested while the next one is built.
+const tests = [];
 native('plain', '');
 if (gtest) {
   native('asan', 'address,undefined');
-  // It has one thread and takes a minute: the compiler needs no more than the other CPU meanwhile.
-  const fuzzing = nghttp2 ? start(join('build-tests', 'asan', 'wire_fuzz'), ['--seconds', '60']) : null;
-  native('tsan', 'thread');
-  if (fuzzing !== null) {
-    const ok = await fuzzing;
-    results.push({ name: 'random conversations with native/wire', passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
+  if (nghttp2) {
+    const fuzzing = start(join('build-tests', 'asan', 'wire_fuzz'), ['--seconds', '60']);
+    tests.push(async () => {
+      const ok = await fuzzing;
+      results.push({ name: 'random conversations with native/wire', passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
+    });
   }
+  native('tsan', 'thread');
 }
 // Plain, they are part of the demo's own tests below.
 check('tests of the demo engine, asan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=1']);
 check('tests of the demo engine, tsan', 'make', ['-s', '-C', 'demo/digits', 'check', 'SANITIZE=thread']);
+for (const ended of tests) await ended();
 
 // The tests themselves look for the same file.
 if (!existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'))
@@ -70,7 +74,7 @@ function check(name, command, args, env = {}) {
   results.push({ name, passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
 }
 
-/** Builds the fixture engines and, where GoogleTest is installed, builds and runs the native tests. */
+/** Builds the fixture engines and, where GoogleTest is installed, builds the native tests and starts them. */
 function native(variant, sanitize) {
   const dir = join('build-tests', variant);
   const options = ['AIGES_TESTS=ON', `AIGES_SANITIZE=${sanitize}`, `AIGES_ADDON=${variant === 'asan' ? 'ON' : 'OFF'}`];
@@ -81,16 +85,18 @@ function native(variant, sanitize) {
   if (!built || !gtest) return;
   for (const suite of nghttp2 ? ['core', 'wire'] : ['core']) {
     const report = join(reports, `${suite}-${variant}.json`);
-    const ok = run(join(dir, `${suite}_tests`), ['--gtest_brief=1', `--gtest_output=json:${report}`]);
-    count(`tests of native/${suite}, ${variant}`, ok, report, (found) => ({
-      passed: found.tests - found.failures,
-      failed: found.failures,
-      failures: found.testsuites.flatMap(({ testsuite }) =>
-        testsuite
-          .filter((test) => test.failures !== undefined)
-          .map((test) => ({ name: `${test.classname}.${test.name}`, why: test.failures[0]?.failure ?? '' })),
-      ),
-    }));
+    const running = start(join(dir, `${suite}_tests`), ['--gtest_brief=1', `--gtest_output=json:${report}`]);
+    tests.push(async () => {
+      count(`tests of native/${suite}, ${variant}`, await running, report, (found) => ({
+        passed: found.tests - found.failures,
+        failed: found.failures,
+        failures: found.testsuites.flatMap(({ testsuite }) =>
+          testsuite
+            .filter((test) => test.failures !== undefined)
+            .map((test) => ({ name: `${test.classname}.${test.name}`, why: test.failures[0]?.failure ?? '' })),
+        ),
+      }));
+    });
   }
   if (variant !== 'asan') return;
   sanitizedAddon(dir);
@@ -141,7 +147,7 @@ function run(command, args, env = {}) {
   return status === 0;
 }
 
-/** Runs a command beside others. */
+/** Runs a command beside others. Tells whether it ended well. */
 function start(command, args) {
   process.stdout.write(`\n> ${command} ${args.join(' ')} (in the background)\n`);
   return new Promise((resolve) => {
