@@ -74,10 +74,11 @@ Block AllocateBlock(std::size_t size) {
   } else {
     const std::size_t rounded = Rounded(size);
     if (rounded < size) throw std::bad_alloc();
-    memory = kept().Take(rounded, KeptBlocks::Clock::now());
+    const auto now = KeptBlocks::Clock::now();
+    memory = kept().Take(rounded, now);
     if (memory == nullptr) {
       memory = Map(rounded);
-      kept().Lent(rounded, KeptBlocks::Clock::now());
+      kept().Lent(rounded, now);
     }
   }
   return Block(memory, BlockDelete{size});

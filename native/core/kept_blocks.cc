@@ -9,6 +9,8 @@ namespace aiges {
 namespace {
 
 constexpr std::chrono::seconds kPeriod{1};
+// At once: unmapping takes a while.
+constexpr std::size_t kMostSurplus = 8;
 
 }  // namespace
 
@@ -98,7 +100,7 @@ std::size_t KeptBlocks::Room() const {
 }
 
 void KeptBlocks::Shrink(Surplus& surplus) {
-  // Largest first: fewest calls, and the sizes that are needed now are as likely to be among them as any.
+  // Largest first, so that few have to go.
   for (std::size_t i = blocks_.size(); i-- > 1 && !surplus.full();) {
     while (bytes_ > Room() && !blocks_[i].empty() && !surplus.full()) {
       surplus.Add(blocks_[i].back(), i * kKeptBlock);

@@ -39,8 +39,6 @@ class KeptBlocks {
 
  private:
   using Blocks = std::array<std::vector<std::byte*>, kLargestKept / kKeptBlock + 1>;
-  // At once: unmapping takes a while.
-  static constexpr std::size_t kMostSurplus = 8;
   struct Surplus;
 
   // With `mutex_` held.

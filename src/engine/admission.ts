@@ -129,7 +129,8 @@ export class Admission {
     this.#useLastLimit();
     try {
       // What needs no time is done also where there is none: more may run at once.
-      if (this.#running > permits) await this.#watchers.until(() => this.#running <= permits, signal);
+      const reached = (): boolean => this.#running <= permits;
+      if (!reached()) await this.#watchers.until(reached, signal);
       // It takes the place of those before it, unless one that came later has taken its own.
       const index = this.#limits.indexOf(limit);
       if (index > 0) this.#limits.splice(0, index);
