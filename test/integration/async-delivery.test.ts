@@ -1,6 +1,5 @@
-import { once as emitted } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -10,6 +9,7 @@ import { createLogger, type Logger } from '../../src/observability/logger.js';
 import { counters } from '../../src/runtimes/native/index.js';
 import { eventually } from '../fixtures/eventually.js';
 import { Broker, brokerInstalled, type BrokerSession, password, user } from '../fixtures/broker.js';
+import { closedPort } from '../fixtures/closed-port.js';
 import { fixtureEngine } from '../fixtures/engines.js';
 import { FileGate } from '../fixtures/file-gate.js';
 import { type HostChanges, type RunningHost, startHost, testConfig } from '../fixtures/host.js';
@@ -110,12 +110,8 @@ describe.skipIf(!brokerInstalled)('asynchronous delivery through RabbitMQ', () =
     }
 
     it('names the key when nobody listens there', async () => {
-      // The port of a connection: nobody else gets it.
-      const taken = connect(broker.port, '127.0.0.1').on('error', () => undefined);
-      await emitted(taken, 'connect');
-      const port = taken.localPort ?? 0;
+      const port = await closedPort();
       const error = await failure({ url: `amqp://127.0.0.1:${port}` });
-      taken.destroy();
       expect(error).toMatchObject({ kind: 'initFailed' });
       expect(error.message).toBe(
         `[downAsync].rabHost: no delivery through 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`,

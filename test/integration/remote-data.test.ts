@@ -1,20 +1,14 @@
 import { createHash, createHmac } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import {
-  type AddressInfo,
-  connect,
-  createServer as createTcpServer,
-  type Server as TcpServer,
-  type Socket,
-} from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AigesError } from '../../src/core/errors.js';
 import { DataStatus, DataType, type Frame } from '../../src/core/frame.js';
 import { createDataSource, type DataSource, type DataSourceOptions } from '../../src/data/data-source.js';
 import type { Lookup } from '../../src/data/guard.js';
+import { closedPort } from '../fixtures/closed-port.js';
 
 const never = new AbortController().signal;
 const opened: { close(): unknown }[] = [];
@@ -225,11 +219,7 @@ describe('data over http', () => {
     expect((await failure(dataSource(), httpFrame(`http://127.0.0.1:${port}/`))).message).toMatch(
       /^http download fail with HPE_/,
     );
-    // The port of a connection: nobody else gets it.
-    const taken = connect(await listen(createTcpServer()), '127.0.0.1');
-    opened.push({ close: () => taken.destroy() });
-    await once(taken, 'connect');
-    expect((await failure(dataSource(), httpFrame(`http://127.0.0.1:${taken.localPort ?? 0}/`))).message).toBe(
+    expect((await failure(dataSource(), httpFrame(`http://127.0.0.1:${await closedPort()}/`))).message).toBe(
       'http download fail with ECONNREFUSED',
     );
   });

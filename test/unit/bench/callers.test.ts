@@ -1,9 +1,9 @@
-import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
-import { type AddressInfo, connect, type Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openCaller, type Protocol } from '../../../bench/callers.js';
+import { closedPort } from '../../fixtures/closed-port.js';
 
 type Answer = (stream: ServerHttp2Stream, body: Buffer) => void;
 
@@ -52,13 +52,9 @@ function reply(stream: ServerHttp2Stream, body: Buffer, trailers: Record<string,
 
 describe('a caller', () => {
   it('fails when nobody listens', async () => {
-    // The port of a client: while that is there, nobody else gets it.
-    const client = connect(await serve(() => undefined), '127.0.0.1');
-    await once(client, 'connect');
-    const port = client.localPort ?? 0;
+    const port = await closedPort();
     await expect(callOnce('echo', port)).rejects.toThrow(/ECONNREFUSED/);
     await expect(callOnce('json', port)).rejects.toThrow(/ECONNREFUSED/);
-    client.destroy();
   });
 
   it.each<[string, Protocol, Answer, RegExp]>([

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TaskStatus } from '../../../src/delivery/task-status.js';
+import { closedPort } from '../../fixtures/closed-port.js';
 import { eventually } from '../../fixtures/eventually.js';
 
 interface Seen {
@@ -105,9 +106,7 @@ describe('the status of a task', () => {
   });
 
   it('is not kept when nobody listens there', async () => {
-    // A port of another address, taken at this one: nobody else can be given it meanwhile.
-    const url = await serve();
-    use(url.replace('127.0.0.1', '127.0.0.2'));
+    use(`http://127.0.0.1:${await closedPort()}/`);
     await finish();
     expect(degraded).toEqual(['id: ECONNREFUSED']);
   });
