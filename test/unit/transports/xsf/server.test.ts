@@ -316,17 +316,18 @@ describe('a stream over xsf', () => {
     expect((await served.stream.poll()).output).toMatchObject(failed(10008, 'service instance invalid'));
   });
 
-  it.each<[string, (served: Served, n: number) => unknown]>([
+  it.each<[string, (served: Served, n: number) => unknown, string[]?]>([
     [
       'engine is at work',
       ({ runtime }, n) => {
         runtime.streams[0]?.give(String(n));
       },
+      ['1'],
     ],
     ['client polls while its engine says nothing', ({ stream }) => stream.poll(1)],
     // One is missing before them, so they do not reach the engine.
     ['client writes while its engine says nothing', ({ stream }, n) => stream.write(n + 1, 'x')],
-  ])('keeps a session whose %s', async (_name, act) => {
+  ])('keeps a session whose %s', async (_name, act, results = []) => {
     let now = performance.now();
     vi.spyOn(performance, 'now').mockImplementation(() => now);
     try {
@@ -340,6 +341,7 @@ describe('a stream over xsf', () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       expect(served.service.load.running).toBe(1);
+      expect(textsOf(await served.stream.poll(1))).toEqual(results);
       now += 250;
       await eventually(() => served.service.load.running).toBe(0);
     } finally {
